@@ -1,0 +1,66 @@
+import type { Failure } from './failure.js'
+
+/**
+ * The life of one callback.
+ *
+ *   accept ──▶ ready ──claim──▶ claimed ──acknowledge──▶ done
+ *                ▲                 │ │
+ *                ├──release────────┘ ├──give up──▶ failed ──discard──▶ discarded
+ *                │                   │               │
+ *                └──due── delayed ◀──┘           retry ──▶ ready
+ *
+ * A receiver read in groups (`orderBy`) keeps one callback of a group in `ready`, `claimed` or `delayed`; those behind
+ * it are `queued`, and the next becomes `ready` when it is `done`, `failed` or `discarded`.
+ *
+ * `ready`, `delayed`, `queued` and `claimed` are unread: they count against the capacity, and retention leaves them alone
+ * while their receiver is open.
+ */
+export type CallbackState = 'ready' | 'delayed' | 'queued' | 'claimed' | 'done' | 'failed' | 'discarded'
+
+export type FailureReason = 'handler' | 'schema' | 'crashes'
+
+/** One request, as it was accepted. */
+export interface CallbackRecord {
+  readonly id: string
+  readonly receiverId: string
+  readonly seq: number
+  readonly deliveryId?: string
+  readonly receivedAt: number
+  readonly method: string
+  /** What followed the receiver's URL, still encoded: `''` or `/status`. */
+  readonly path: string
+  /** Without the question mark, as received. */
+  readonly query: string
+  /** A JSON array of strings, name and value in turn, as received. Read it with `decodeHeaders`. */
+  readonly headers: string
+  readonly body: Uint8Array
+}
+
+/** A callback in somebody's hands. `fence` is the number of this hand-out; every write about it must name it. */
+export interface ClaimedCallback extends CallbackRecord {
+  readonly attempt: number
+  /** How many hand-outs ended with a handler that threw. */
+  readonly failures: number
+  readonly fence: number
+}
+
+/** Who holds a callback: what a write about it has to show. */
+export interface Claim {
+  readonly receiverId: string
+  readonly callbackId: string
+  readonly epoch: number
+  readonly fence: number
+}
+
+export interface FailedRecord extends CallbackRecord {
+  readonly attempt: number
+  readonly reason: FailureReason
+  readonly error: Failure
+}
+
+/** The answer that a sender got, kept for its repetitions. The body is cut at 16 KiB. */
+export interface StoredAnswer {
+  readonly status: number
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: Uint8Array
+}

@@ -1,0 +1,44 @@
+import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
+import type { Payload } from './payload.js'
+import type { RawRequest, Received } from './received.js'
+import type { CallbackMethod, ReceiverState } from './receiver.js'
+
+// The code by which requests are judged and answered: what a source, or a `spawn`, brings in functions.
+
+/** `true` or an id lets the request in. Anything else, `undefined` included, is `401`. */
+export type Verdict = boolean | { readonly deliveryId: string }
+
+/** Says whether a request comes from the right sender. It sees the bytes as they were received. */
+export type Verify = (request: RawRequest) => Verdict | Promise<Verdict>
+
+/** What a sender reads: a `Response`, or its parts. Without a status it is 200. */
+export type Answer =
+  | Response
+  | { readonly status?: number; readonly headers?: Record<string, string>; readonly body?: Payload }
+
+/** What a person sees who opens the URL. */
+export type Page = (visit: {
+  readonly request: Request
+  readonly state: ReceiverState
+  readonly key?: string
+}) => Response | Promise<Response>
+
+export type Respond<T> = Answer | 'manual' | ((callback: Received<T>) => Answer | Promise<Answer>)
+
+/** Who calls us: how its requests are verified, told apart and answered. */
+export interface SourceCode<T> {
+  readonly schema?: Schema<unknown, T>
+  readonly verify: readonly Verify[]
+  readonly dedupe?: (request: RawRequest) => string | undefined
+  readonly respond?: Respond<T>
+  readonly page?: Page
+}
+
+/** How the requests to one receiver are judged: its code and its numbers, with the defaults filled in. */
+export interface Rules extends SourceCode<unknown> {
+  readonly methods: readonly CallbackMethod[]
+  readonly maxBodyBytes: number
+  readonly capacity: number
+  readonly dedupeWindowMs: number
+  readonly respondTimeoutMs: number
+}

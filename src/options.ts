@@ -1,0 +1,236 @@
+import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
+import type { Retry, RetrySettings } from './core/backoff.js'
+import { type Clock, systemClock } from './core/clock.js'
+import { type Duration, toMs } from './core/duration.js'
+import { InvalidOptionsError } from './errors.js'
+import type { Page, Respond, Verify } from './model/code.js'
+import type { RawRequest, Received } from './model/received.js'
+import type { CallbackMethod } from './model/receiver.js'
+import type { Store } from './store/store.js'
+
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+/** Every default of the library, in milliseconds and bytes. */
+export const DEFAULTS = {
+  port: 3000,
+  prefix: '/r',
+  storePath: 'longline.db',
+  capacity: 10_000,
+  maxBodyBytes: 1024 * 1024,
+  methods: ['POST'],
+  respondTimeoutMs: 10 * SECOND,
+  dedupeWindowMs: 7 * DAY,
+  callbacksMs: 7 * DAY,
+  messagesMs: 30 * DAY,
+  /** How long a receiver without a key answers `410` after its end; then `404`. */
+  keylessMs: 30 * DAY,
+  deliveryDeadlineMs: 30 * DAY,
+  leaseMs: 15 * SECOND,
+  renewMs: 5 * SECOND,
+  pollMs: SECOND,
+  graceMs: 5 * SECOND,
+  sweepMs: MINUTE,
+  maxCrashes: 20,
+  consumeConcurrency: 1,
+  consumeRetry: { attempts: 10, delayMs: SECOND, maxDelayMs: 10 * MINUTE, factor: 3, jitter: 0.2 },
+  endpointConcurrency: 16,
+  connectTimeoutMs: 5 * SECOND,
+  endpointTimeoutMs: 15 * SECOND,
+  deliveryRetry: {
+    attempts: 10,
+    delaysMs: [
+      5 * SECOND,
+      5 * MINUTE,
+      30 * MINUTE,
+      2 * HOUR,
+      5 * HOUR,
+      10 * HOUR,
+      14 * HOUR,
+      20 * HOUR,
+      24 * HOUR,
+    ],
+    delayMs: 5 * SECOND,
+    maxDelayMs: 24 * HOUR,
+    factor: 3,
+    jitter: 0.2,
+  },
+} as const satisfies { readonly consumeRetry: RetrySettings; readonly deliveryRetry: RetrySettings } & Record<
+  string,
+  unknown
+>
+
+/** Where what happens inside is told: pino fits, and so does `console` wrapped in four lines. */
+export type Logger = Record<'debug' | 'info' | 'warn' | 'error', (facts: object, message: string) => void>
+
+/** One fact, after it is durable: `{ type: 'callback.accepted', at, receiverId, … }`. */
+export interface Observation {
+  readonly type: string
+  readonly at: Date
+  readonly [fact: string]: unknown
+}
+
+export interface ServerOptions {
+  /** A path (SQLite; default `longline.db`), `'memory:'`, or a store of one's own. */
+  store?: string | Store
+  /** How the world reaches this server, including the path it is mounted under. Asked again for each URL. */
+  publicUrl?: string | (() => string)
+  /** The segment before the token, default `/r`. What stands before it in a request's path is ignored. */
+  prefix?: `/${string}`
+  /** Private ranges that messages may go to, as CIDR; `true` is all of them. */
+  allowPrivate?: boolean | readonly string[]
+  /** Lets endpoints be `http:` outside development. */
+  allowInsecure?: boolean
+  /** How long what ended is kept. Default: callbacks 7 days, messages 30 days. */
+  retention?: { readonly [What in 'callbacks' | 'messages']?: Duration }
+  logger?: Logger
+  /** For metrics and traces: every accept, hand-out, attempt and end, after it is durable. */
+  observe?: (event: Observation) => void
+  clock?: Clock
+  /** What carries requests out. For tests: the address guard does not apply to it. */
+  fetch?: (request: Request) => Promise<Response>
+}
+
+export interface ListenOptions extends ServerOptions {
+  /** Default 3000; 0 takes any free one. */
+  port?: number
+  /** Default: loopback without a `publicUrl`, every interface with one. */
+  host?: string
+}
+
+export interface SourceOptions<T> {
+  /** Not met: `422`; or among `failed()`, if it was accepted while this code was not loaded. */
+  schema?: Schema<unknown, T>
+  /** One of them must return `true` or an id. Anything else, `undefined` included, is `401`. */
+  verify?: Verify | readonly Verify[] | null
+  /** By what a repeated request is known. Default: the verifier's id, `webhook-id`, `idempotency-key`. */
+  dedupe?: (request: RawRequest) => string | undefined
+  /** How long a repeated request is recognised, from acceptance. Default 7 days. */
+  dedupeWindow?: Duration
+  /** Default `POST`. `GET` must be asked for: link previews and scanners trigger it. */
+  methods?: readonly CallbackMethod[]
+  /** Default 1 MiB. */
+  maxBodyBytes?: number
+  /** What the sender reads: fixed, computed once the callback is durable, or left to `callback.respond`. */
+  respond?: Respond<T>
+  /** How long a sender is kept waiting for its answer before it reads `202`. Default 10 s. */
+  respondTimeout?: Duration
+  /** What a person sees who opens the URL, also when it is closed or expired. Consumes nothing. */
+  page?: Page
+}
+
+/** A declared sender. */
+export interface Source<T> {
+  readonly name: string
+  readonly '~data'?: T
+}
+
+export interface ChildOptions<T> {
+  /** A source declared on the server; `null` takes away the one that was set before. */
+  from?: Source<T> | null
+  schema?: Schema<unknown, T>
+  /** How long it stays open, from its creation or from `reopen`. */
+  ttl?: Duration
+  /** How many unread callbacks it holds before it answers `429`. Default 10 000. */
+  capacity?: number
+}
+
+/**
+ * `verify`, `dedupe` and `respond` given here, and not by `from`, mean `503` after a restart until this `spawn` has
+ * run again; `schema` is then applied when the callback is read, and `page` answers `405`. One or the other: inline
+ * `verify` beside `from` is an error.
+ */
+export interface ReceiverOptions<T> extends ChildOptions<T>, SourceOptions<T> {}
+
+export interface ConsumeOptions<T> {
+  /** How many handlers run at the same moment. Default 1. */
+  concurrency?: number
+  /** For a handler that throws; restarts do not count. Default: ten tries, 1 s to 10 min apart. */
+  retry?: Retry
+  /** Callbacks with an equal result are handled one after the other, in order of `seq`. */
+  orderBy?: (callback: Received<T>) => string
+}
+
+export interface EndpointOptions {
+  /** Messages' paths are appended to it. */
+  url: string
+  headers?: Record<string, string>
+  /** For the whole attempt, connecting included. Default 15 s; connecting alone has 5 s. */
+  timeout?: Duration
+  /** Statuses that count as delivered. Default: 200 to 299. */
+  success?: readonly number[]
+  /** Statuses after which nothing is tried again. Default: 400 to 499 without 408, 409, 425 and 429. */
+  final?: readonly number[]
+  /** Default: ten tries over three days. */
+  retry?: Retry
+  /** Attempts under way at the same moment, on this node. Default 16. */
+  concurrency?: number
+}
+
+export interface ServerSettings {
+  readonly prefix: string
+  readonly publicUrl: () => string
+  readonly allowPrivate: boolean | readonly string[]
+  readonly allowInsecure: boolean
+  readonly callbacksMs: number
+  readonly messagesMs: number
+  readonly logger: Logger
+  readonly observe: (event: Observation) => void
+  readonly clock: Clock
+  readonly fetch?: (request: Request) => Promise<Response>
+}
+
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+const CONSOLE: Logger = {
+  ...SILENT,
+  warn: (facts, message) => console.warn(`longline: ${message}`, facts),
+  error: (facts, message) => console.error(`longline: ${message}`, facts),
+}
+
+/**
+ * The caller's options, checked.
+ *
+ * @throws InvalidOptionsError that says which option, what is wrong with it, and what to write instead.
+ */
+export function toServerSettings(options: ServerOptions, publicUrl: () => string): ServerSettings {
+  const prefix = options.prefix ?? DEFAULTS.prefix
+  if (!/^(\/[A-Za-z0-9._~-]+)+$/.test(prefix)) {
+    throw new InvalidOptionsError(
+      `prefix must be a path such as '/r', without a slash at its end; got '${prefix}'`,
+    )
+  }
+  return {
+    prefix,
+    publicUrl,
+    allowPrivate: options.allowPrivate ?? false,
+    allowInsecure: options.allowInsecure ?? false,
+    callbacksMs: toMs(options.retention?.callbacks ?? DEFAULTS.callbacksMs, 'retention.callbacks'),
+    messagesMs: toMs(options.retention?.messages ?? DEFAULTS.messagesMs, 'retention.messages'),
+    logger: options.logger ?? CONSOLE,
+    observe: options.observe ?? (() => undefined),
+    clock: options.clock ?? systemClock,
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+  }
+}
+
+/**
+ * A public URL, checked and without a slash at its end.
+ *
+ * @throws InvalidOptionsError unless it is an absolute http or https URL without query or fragment.
+ */
+export function checkPublicUrl(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (
+    parsed === undefined ||
+    !/^https?:$/.test(parsed.protocol) ||
+    parsed.search !== '' ||
+    parsed.hash !== ''
+  ) {
+    throw new InvalidOptionsError(
+      `publicUrl must be an absolute http(s) URL such as 'https://hooks.example.com', without query or fragment; got '${url}'`,
+    )
+  }
+  return parsed.href.replace(/\/+$/, '')
+}

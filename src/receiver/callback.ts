@@ -1,0 +1,103 @@
+import { type Duration, toMs } from '../core/duration.js'
+import { LeaseLostError } from '../errors.js'
+import type { Answer } from '../model/code.js'
+import { type Received, StoredCallback } from '../model/received.js'
+import type { Prepared } from './mailbox.js'
+import type { Settler } from './settler.js'
+
+/** A callback in your hands: handed to nobody else until you acknowledge it, release it, or your process is gone. */
+export interface Callback<T> extends Received<T> {
+  /** 1 the first time it is handed out. */
+  readonly attempt: number
+  /** Aborted when it is no longer yours: hand it to what you await while handling it. */
+  readonly signal: AbortSignal
+  /**
+   * It is handled, and never comes again. Loops and `consume` do it for you.
+   *
+   * @throws LeaseLostError when it had been taken over by somebody else.
+   */
+  ack(): Promise<void>
+  /** Gives it back: it comes again before anything newer, or after `delay`. */
+  release(options?: { delay?: Duration }): Promise<void>
+  /**
+   * What the sender reads, for receivers with `respond: 'manual'`. The first answer stands; repetitions of the request
+   * get it too. `false` when the sender is gone or has its answer.
+   */
+  respond(answer: Answer): Promise<boolean>
+}
+
+/** What a callback needs of the server: answering is the business of whoever holds the sender's connection. */
+export type Respond = (
+  callback: { readonly id: string; readonly receiverId: string; readonly receivedAt: number },
+  answer: Answer,
+) => Promise<boolean>
+
+/**
+ * One hand-out.
+ *
+ *   held ──ack──▶ acknowledged
+ *    └───release──▶ released
+ *
+ * The first end stands: later calls find it ended and do nothing.
+ */
+export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
+  readonly attempt: number
+  /** How many hand-outs before this one ended with a handler that threw. */
+  readonly failures: number
+  readonly #prepared: Prepared
+  readonly #settler: Settler
+  readonly #respond: Respond
+  readonly #controller = new AbortController()
+  readonly #onEnd: () => void
+  #end: Promise<boolean> | undefined
+
+  /** `onEnd` is told once, when the hand-out is over, however it ended. */
+  constructor(
+    prepared: Prepared,
+    parts: { settler: Settler; respond: Respond; onEnd: (ended: HandedOut<T>) => void },
+  ) {
+    super(prepared.record, prepared.data as T)
+    this.attempt = prepared.record.attempt
+    this.failures = prepared.record.failures
+    this.#prepared = prepared
+    this.#settler = parts.settler
+    this.#respond = parts.respond
+    this.#onEnd = () => parts.onEnd(this)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  async ack(): Promise<void> {
+    const stillOurs = await this.settle(settler => settler.acknowledge(this.#prepared.claim))
+    if (!stillOurs)
+      throw new LeaseLostError(`Callback ${this.id} had been taken over; it may be handled twice`)
+  }
+
+  async release({ delay }: { delay?: Duration } = {}): Promise<void> {
+    const delayMs = delay === undefined ? 0 : toMs(delay, 'delay')
+    await this.settle(settler => settler.release(this.#prepared.claim, { as: 'counted', delayMs }))
+  }
+
+  respond(answer: Answer): Promise<boolean> {
+    const { id, receiverId, receivedAt } = this.#prepared.record
+    return this.#respond({ id, receiverId, receivedAt }, answer)
+  }
+
+  /** Ends the hand-out in the given way, unless it has ended: the first end stands. */
+  settle(how: (settler: Settler, claim: Prepared['claim']) => Promise<boolean>): Promise<boolean> {
+    if (this.#end === undefined) {
+      this.#end = how(this.#settler, this.#prepared.claim)
+      this.#onEnd()
+    }
+    return this.#end
+  }
+
+  /** The entry is over without an end of its own: the server closes, or the lease is lost. */
+  abandon(reason: Error): void {
+    this.#end ??= Promise.resolve(false)
+    this.#controller.abort(reason)
+    this.#onEnd()
+  }
+}

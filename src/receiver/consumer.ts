@@ -1,0 +1,159 @@
+import { type RetrySettings, retryDelay, toRetrySettings } from '../core/backoff.js'
+import { sha256Hex } from '../core/bytes.js'
+import { random } from '../core/clock.js'
+import type { PendingWait } from '../core/wait.js'
+import {
+  CancelledError,
+  InvalidOptionsError,
+  NonRetryableError,
+  ReceiverClosedError,
+  ServerClosedError,
+} from '../errors.js'
+import type { CallbackRecord } from '../model/callback.js'
+import { type Received, StoredCallback } from '../model/received.js'
+import { type ConsumeOptions, DEFAULTS } from '../options.js'
+import type { Callback, HandedOut } from './callback.js'
+import type { Mailboxes, ReceiverName } from './mailboxes.js'
+import { waitForCallback } from './stream.js'
+
+export type Handler<T> = (callback: Callback<T>) => Promise<void> | void
+
+/** A handler at work on a receiver. */
+export interface Consumer extends AsyncDisposable {
+  /** Takes no more, and waits for the handlers under way. */
+  stop(): Promise<void>
+}
+
+export type ConsumerReport = (failure: {
+  readonly receiverId: string
+  readonly seq: number
+  readonly error: unknown
+  readonly retryInMs?: number
+}) => void
+
+// The handlers of one `consume`: as many slots as its concurrency, each taking one callback after the other.
+//
+// Owns:   its slots, and what becomes of a callback whose handler threw.
+// Leaves: the queue (mailbox), telling the store (settler).
+//
+//   C1. A callback is acknowledged when its handler has returned, and not before.
+//   C2. A handler that throws has its callback retried with growing delays, then set aside; the others go on.
+//   C3. With `orderBy` the store keeps one callback of a group in hand at a time, for the whole cluster.
+//   C4. `stop` takes no more and waits for the handlers under way; a server that closes does the same, for its grace.
+export class Slots<T> implements Consumer {
+  readonly #mailboxes: Mailboxes
+  readonly #receiver: ReceiverName
+  readonly #handler: Handler<T>
+  readonly #retry: RetrySettings
+  readonly #report: ConsumerReport
+  readonly #waits = new Set<PendingWait<HandedOut<T>>>()
+  readonly #wait: () => PendingWait<HandedOut<T>>
+  readonly #closeQueue: () => Promise<void>
+  readonly #finished: Promise<unknown>
+  #stopping = false
+
+  constructor(
+    mailboxes: Mailboxes,
+    receiver: ReceiverName,
+    options: ConsumeOptions<T>,
+    handler: Handler<T>,
+    report: ConsumerReport,
+  ) {
+    if (typeof handler !== 'function')
+      throw new InvalidOptionsError('consume needs a function to handle callbacks with')
+    const concurrency = options.concurrency ?? DEFAULTS.consumeConcurrency
+    if (!Number.isInteger(concurrency) || concurrency < 1) {
+      throw new InvalidOptionsError(`concurrency must be a whole number of at least 1; got ${concurrency}`)
+    }
+    this.#mailboxes = mailboxes
+    this.#receiver = receiver
+    this.#retry = toRetrySettings(options.retry, DEFAULTS.consumeRetry, 'retry')
+    this.#report = report
+    const { orderBy } = options
+    if (orderBy === undefined) {
+      this.#handler = handler
+      this.#wait = () => waitForCallback<T>(mailboxes, receiver)
+      this.#closeQueue = () => Promise.resolve()
+    } else {
+      // Asked once more in the slot, so that an `orderBy` that throws is a failure of that callback, retried and set aside.
+      this.#handler = callback => {
+        orderBy(callback)
+        return handler(callback)
+      }
+      const queue = mailboxes.openGrouped(receiver, record => this.#groupOf(record, orderBy))
+      this.#wait = () => waitForCallback<T>(mailboxes, receiver, {}, place => queue.take(place))
+      this.#closeQueue = () => mailboxes.closeGrouped(queue)
+    }
+    this.#finished = Promise.all(Array.from({ length: concurrency }, () => this.#work()))
+    mailboxes.track(this.#finished)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    for (const pending of [...this.#waits]) pending.wait.cancel()
+    await this.#finished
+    await this.#closeQueue()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#stopping) {
+      const callback = await this.#next()
+      if (callback === undefined) return
+      await this.#handle(callback)
+    }
+  }
+
+  async #next(): Promise<HandedOut<T> | undefined> {
+    const pending = this.#wait()
+    this.#waits.add(pending)
+    try {
+      return await pending.wait
+    } catch (error) {
+      const over = [CancelledError, ReceiverClosedError, ServerClosedError].some(
+        kind => error instanceof kind,
+      )
+      if (over) return undefined
+      throw error
+    } finally {
+      this.#waits.delete(pending)
+    }
+  }
+
+  async #handle(callback: HandedOut<T>): Promise<void> {
+    try {
+      await this.#handler(callback)
+    } catch (error) {
+      return this.#failed(callback, error)
+    }
+    void callback.settle((settler, claim) => settler.acknowledge(claim))
+  }
+
+  #failed(callback: HandedOut<T>, error: unknown): void {
+    const elapsedMs = this.#mailboxes.clock.now() - callback.receivedAt.getTime()
+    const retryInMs =
+      error instanceof NonRetryableError
+        ? undefined
+        : retryDelay(this.#retry, { attempt: callback.failures + 1, elapsedMs, random })
+    const facts = { receiverId: this.#receiver.id, seq: callback.seq, error }
+    this.#report(retryInMs === undefined ? facts : { ...facts, retryInMs })
+    void callback.settle((settler, claim) =>
+      retryInMs === undefined
+        ? settler.giveUp(claim, 'handler', error)
+        : settler.release(claim, { as: 'failure', delayMs: retryInMs }),
+    )
+  }
+
+  async #groupOf(record: CallbackRecord, orderBy: (callback: Received<T>) => string): Promise<string> {
+    try {
+      const data = (await this.#mailboxes.read(record)) as T
+      return sha256Hex(orderBy(new StoredCallback(record, data)))
+    } catch {
+      // A group of its own: it is read, found wanting there, and set aside with the reason.
+      return record.id
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import type { Wait, WaitOptions } from '../core/wait.js'
+import { InvalidInputError } from '../errors.js'
+import type { CallbackRecord } from '../model/callback.js'
+import { MalformedContentError } from '../model/content.js'
+import type { Payload } from '../model/payload.js'
+import { type Received, StoredCallback } from '../model/received.js'
+import type { ConsumeOptions, Logger } from '../options.js'
+import type { StoreSession } from '../store/store.js'
+import type { Callback } from './callback.js'
+import { type Consumer, type Handler, Slots } from './consumer.js'
+import { type FailedCallback, listFailed, toReceived } from './failed.js'
+import type { Mailboxes } from './mailboxes.js'
+import { CallbackLoop, type StreamOptions, waitForCallback } from './stream.js'
+
+/**
+ * A mailbox with a URL of its own.
+ *
+ * The handle is no promise, on purpose: `await server.spawn()` means that the URL is durable, not that the world has
+ * answered.
+ *
+ * ```ts
+ * const payment = await server.spawn('payment/7')
+ * await fetch(provider, { method: 'POST', body: JSON.stringify({ webhook: payment.url }) })
+ * const paid = await payment.next({ timeout: '1h' })
+ * ```
+ */
+export interface Receiver<T> extends AsyncIterable<Callback<T>>, AsyncDisposable {
+  readonly id: string
+  readonly key?: string
+  /** Hand this to the other party. Whoever knows it can post to it, so treat it as a secret. */
+  readonly url: string
+  /**
+   * The oldest callback not handed out; `ack()` is yours to call. A handle has one wait: asking again cancels a pending
+   * one, so a wait forgotten in a `Promise.race` steals nothing.
+   *
+   * @throws TimeoutError when nothing came in time and there is no `fallback`.
+   * @throws ReceiverClosedError once it is closed or expired, and empty.
+   * @throws ServerClosedError when the server closes.
+   */
+  next<F = never>(options?: WaitOptions<F>): Wait<Callback<T> | NoInfer<F>>
+  /**
+   * Like `for await` over the receiver: acknowledges when the loop asks for the next; left by `break` or `throw`,
+   * releases. Ends when the receiver is closed or expired, and empty, when the server closes, or after `idle`.
+   */
+  stream(options?: StreamOptions): AsyncIterable<Callback<T>>
+  /**
+   * Calls the handler for each callback, and acknowledges when it returns. A handler that throws is tried again with
+   * growing delays; then the callback is among `failed()`, and the others go on.
+   */
+  consume(handler: Handler<T>): Consumer
+  consume(options: ConsumeOptions<T>, handler: Handler<T>): Consumer
+  /**
+   * Puts something in without HTTP: the result of a poll, a message from a queue. A `deliveryId` that came before is
+   * accepted without effect.
+   *
+   * @throws ReceiverClosedError when it is closed or expired.
+   * @throws InvalidInputError when the data do not fit the schema.
+   * @throws LonglineError with the code `mailbox_full`.
+   */
+  accept(data: Payload, options?: { deliveryId?: string }): Promise<void>
+  /** What was given up, in order of `seq`. */
+  failed(): AsyncIterable<FailedCallback>
+  /** `410` from now on, restarts included, until `reopen`. Lists what nobody has read, without taking it. */
+  close(): Promise<Received<T>[]>
+  /** Lets go of the handle. Closes the receiver only if it has no key. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface ReceiverParts {
+  readonly session: StoreSession
+  readonly mailboxes: Mailboxes
+  readonly logger: Logger
+  readonly toUrl: () => string
+  readonly accept: (data: Payload, options: { deliveryId?: string }) => Promise<void>
+  readonly onClosed: () => void
+}
+
+export class ReceiverHandle<T> implements Receiver<T> {
+  readonly id: string
+  declare readonly key?: string
+  readonly #parts: ReceiverParts
+  #wait: Wait<unknown> | undefined
+
+  constructor(receiver: { readonly id: string; readonly key?: string }, parts: ReceiverParts) {
+    this.id = receiver.id
+    if (receiver.key !== undefined) this.key = receiver.key
+    this.#parts = parts
+  }
+
+  get url(): string {
+    return this.#parts.toUrl()
+  }
+
+  next<F = never>(options: WaitOptions<F> = {}): Wait<Callback<T> | F> {
+    this.#wait?.cancel()
+    const { wait } = waitForCallback<T, F>(this.#parts.mailboxes, this, options)
+    this.#wait = wait
+    return wait
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Callback<T>> {
+    return this.stream()[Symbol.asyncIterator]()
+  }
+
+  stream(options: StreamOptions = {}): AsyncIterable<Callback<T>> {
+    const { mailboxes, logger } = this.#parts
+    const onLost = (error: unknown) =>
+      logger.warn({ receiverId: this.id, error }, 'a callback was taken over before it was acknowledged')
+    return { [Symbol.asyncIterator]: () => new CallbackLoop<T>(mailboxes, this, options, onLost) }
+  }
+
+  consume(handler: Handler<T>): Consumer
+  consume(options: ConsumeOptions<T>, handler: Handler<T>): Consumer
+  consume(...given: [Handler<T>] | [ConsumeOptions<T>, Handler<T>]): Consumer {
+    const [options, handler] = given.length === 1 ? [{}, given[0]] : given
+    return new Slots<T>(this.#parts.mailboxes, this, options, handler, failure => {
+      const outcome = failure.retryInMs === undefined ? 'it is set aside' : 'it is tried again'
+      this.#parts.logger.warn(failure, `the handler of a callback failed; ${outcome}`)
+    })
+  }
+
+  accept(data: Payload, options: { deliveryId?: string } = {}): Promise<void> {
+    return this.#parts.accept(data, options)
+  }
+
+  failed(): AsyncIterable<FailedCallback> {
+    const { session, mailboxes } = this.#parts
+    return listFailed({ session, clock: mailboxes.clock }, this.id)
+  }
+
+  async close(): Promise<Received<T>[]> {
+    const { session, mailboxes, logger, onClosed } = this.#parts
+    const unread = await session.closeReceiver({ receiverId: this.id, now: mailboxes.clock.now() })
+    onClosed()
+    if (unread.length > 0)
+      logger.info({ receiverId: this.id, unread: unread.length }, 'closed with unread callbacks')
+    return await Promise.all(unread.map(record => this.#read(record)))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#wait?.cancel()
+    if (this.key === undefined) await this.close()
+  }
+
+  /** Through the schema where it fits; a callback that does not fit is listed all the same, with its data as they are. */
+  async #read(record: CallbackRecord): Promise<Received<T>> {
+    try {
+      return new StoredCallback<T>(record, (await this.#parts.mailboxes.read(record)) as T)
+    } catch (error) {
+      if (!(error instanceof InvalidInputError || error instanceof MalformedContentError)) throw error
+      return (await toReceived(record)) as Received<T>
+    }
+  }
+}

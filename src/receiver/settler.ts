@@ -1,0 +1,71 @@
+import { after, type Clock } from '../core/clock.js'
+import { LonglineError } from '../errors.js'
+import type { Claim, FailureReason } from '../model/callback.js'
+import { toFailure } from '../model/failure.js'
+import type { StoreSession } from '../store/store.js'
+
+// Tells the store how hand-outs ended, and keeps telling it until it has heard.
+//
+// Owns:   what is still to be told, while the store cannot be reached.
+// Leaves: deciding how a hand-out ended to whoever had the callback.
+//
+//   T1. What is told goes out at once and in order, so that an acknowledgement and the claim after it share a commit.
+//   T2. A store that cannot be reached is told again every second, until the server closes; leaving gives the rest back.
+//   T3. `false` means that the claim was not ours any more: somebody else has the callback, and nothing was changed.
+
+const RETRY_MS = 1_000
+
+export interface Release {
+  readonly as: 'counted' | 'uncounted' | 'failure'
+  readonly delayMs?: number
+}
+
+export class Settler {
+  readonly #session: StoreSession
+  readonly #clock: Clock
+  readonly #onError: (error: unknown) => void
+  #closed = false
+
+  constructor(parts: { session: StoreSession; clock: Clock; onError: (error: unknown) => void }) {
+    this.#session = parts.session
+    this.#clock = parts.clock
+    this.#onError = parts.onError
+  }
+
+  acknowledge(claim: Claim): Promise<boolean> {
+    return this.#tell(async () => {
+      const { done } = await this.#session.acknowledge({ claims: [claim], now: this.#clock.now() })
+      return done[0] === true
+    })
+  }
+
+  release(claim: Claim, { as, delayMs = 0 }: Release): Promise<boolean> {
+    const now = this.#clock.now()
+    const due = delayMs > 0 ? { dueAt: now + delayMs } : {}
+    return this.#tell(() => this.#session.release({ claim, now, as, ...due }))
+  }
+
+  giveUp(claim: Claim, reason: FailureReason, error: unknown): Promise<boolean> {
+    const now = this.#clock.now()
+    return this.#tell(() => this.#session.giveUp({ claim, now, reason, error: toFailure(error) }))
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  async #tell(command: () => Promise<boolean>): Promise<boolean> {
+    while (true) {
+      try {
+        return await command()
+      } catch (error) {
+        const passing = error instanceof LonglineError && error.retryable
+        if (this.#closed || !passing) {
+          this.#onError(error)
+          return false
+        }
+      }
+      await new Promise<void>(resolve => after(this.#clock, RETRY_MS, resolve))
+    }
+  }
+}

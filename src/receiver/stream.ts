@@ -1,0 +1,106 @@
+import { type Duration, toMs } from '../core/duration.js'
+import { createWait, type PendingWait, type WaitOptions } from '../core/wait.js'
+import { ReceiverClosedError, ServerClosedError } from '../errors.js'
+import type { Callback, HandedOut } from './callback.js'
+import type { Place } from './mailbox.js'
+import type { Mailboxes, ReceiverName } from './mailboxes.js'
+
+export interface StreamOptions {
+  /** Aborted, the loop rejects with the signal's reason, and what it held is released. */
+  signal?: AbortSignal
+  /** Ends the loop when nothing has come for so long. */
+  idle?: Duration
+}
+
+/** What the loop finds instead of a callback when it has been idle for long enough. */
+const IDLE = Symbol('idle')
+
+/** A wait for one callback, with its place in a queue: given up in any way, it is out of the queue in that tick. */
+export function waitForCallback<T, F = never>(
+  mailboxes: Mailboxes,
+  receiver: ReceiverName,
+  options: WaitOptions<F> = {},
+  queue: (place: Place) => () => void = place => mailboxes.take(receiver, place),
+): PendingWait<HandedOut<T>, F> {
+  let leave: (() => void) | undefined
+  const pending = createWait<HandedOut<T>, F>({
+    ...options,
+    clock: mailboxes.clock,
+    what: `a callback of ${receiver.key ?? receiver.id}`,
+    onGiveUp: () => leave?.(),
+  })
+  if (!pending.pending) return pending
+  leave = queue({
+    offer: prepared => pending.pending && pending.fulfil(mailboxes.handOut<T>(prepared)),
+    nothingYet: () => pending.nothingYet(),
+    end: error => void pending.fail(error),
+  })
+  return pending
+}
+
+/** One loop over a receiver: what it was handed is acknowledged when it asks for the next. */
+export class CallbackLoop<T> implements AsyncIterator<Callback<T>> {
+  readonly #mailboxes: Mailboxes
+  readonly #receiver: ReceiverName
+  readonly #options: StreamOptions
+  readonly #onLost: (error: unknown) => void
+  #held: HandedOut<T> | undefined
+  #waiting: PendingWait<HandedOut<T>, typeof IDLE> | undefined
+  #endTurn: (() => void) | undefined
+  #done = false
+
+  constructor(
+    mailboxes: Mailboxes,
+    receiver: ReceiverName,
+    options: StreamOptions,
+    onLost: (error: unknown) => void,
+  ) {
+    if (options.idle !== undefined) toMs(options.idle, 'idle')
+    this.#mailboxes = mailboxes
+    this.#receiver = receiver
+    this.#options = options
+    this.#onLost = onLost
+  }
+
+  async next(): Promise<IteratorResult<Callback<T>>> {
+    if (this.#done) return { done: true, value: undefined }
+    this.#endTurn?.()
+    // Not awaited: it joins the commit of the claim that follows. A crash in between repeats, and loses nothing.
+    this.#held?.ack().catch(this.#onLost)
+    this.#held = undefined
+    try {
+      const found = await this.#wait()
+      if (found !== IDLE) {
+        this.#held = found
+        this.#mailboxes.track(new Promise<void>(resolve => (this.#endTurn = resolve)))
+        return { done: false, value: found }
+      }
+    } catch (error) {
+      const left = this.#done
+      this.#done = true
+      const ended = error instanceof ReceiverClosedError || error instanceof ServerClosedError
+      if (!ended && !left) throw error
+    }
+    this.#done = true
+    return { done: true, value: undefined }
+  }
+
+  /** Left by `break` or `throw`: what the loop held comes again at once. */
+  async return(): Promise<IteratorResult<Callback<T>>> {
+    this.#done = true
+    this.#waiting?.wait.cancel()
+    await this.#held?.release()
+    this.#held = undefined
+    this.#endTurn?.()
+    return { done: true, value: undefined }
+  }
+
+  async #wait(): Promise<HandedOut<T> | typeof IDLE> {
+    const { idle, signal } = this.#options
+    this.#waiting = waitForCallback<T, typeof IDLE>(this.#mailboxes, this.#receiver, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(idle === undefined ? {} : { timeout: idle, fallback: () => IDLE }),
+    })
+    return await this.#waiting.wait
+  }
+}

@@ -1,0 +1,130 @@
+import { after, type Clock } from '../core/clock.js'
+import type { Leftover } from '../model/receiver.js'
+import type { StoreSession } from './store.js'
+
+// This process as a node of the store: its epoch, its lease, and the upkeep it does for all.
+//
+// Owns:   the epoch, the timers that renew the lease, take over from the dead, and sweep.
+// Leaves: what is done under the epoch to those who ask for it.
+//
+//   N1. The lease is judged by the monotonic clock from before its last renewal was sent: a node that was paused knows
+//       that it may be late before anybody else does.
+//   N2. A node that lost its lease begins a new epoch; whoever works under the old one is told (`onLost`).
+//   N3. A store that only one process can open needs no renewals; taking over and sweeping go on all the same.
+//   N4. Upkeep that fails is reported and tried again at its next turn.
+
+export interface NodeParts {
+  readonly session: StoreSession
+  readonly clock: Clock
+  readonly name: string
+  /** Whether leases have to be renewed here. */
+  readonly shared: boolean
+  readonly leaseMs: number
+  readonly renewMs: number
+  readonly sweepMs: number
+  readonly maxCrashes: number
+  readonly retention: {
+    readonly callbacksMs: number
+    readonly messagesMs: number
+    readonly keylessMs: number
+  }
+  /** Receivers that ended with something unread, and callbacks that retention let go of. */
+  readonly onLeftover: (leftover: Leftover) => void
+  readonly onDropped: (dropped: { readonly receiverId: string; readonly callbacks: number }) => void
+  readonly onLost: () => void
+  readonly onError: (error: unknown) => void
+}
+
+const TAKE_OVER_LIMIT = 1_000
+const SWEEP_LIMIT = 500
+
+export class Node {
+  readonly #parts: NodeParts
+  readonly #stops = new Set<() => void>()
+  #epoch: number
+  #leaseEndsAt: number
+  #closed = false
+
+  private constructor(parts: NodeParts, epoch: number, leaseEndsAt: number) {
+    this.#parts = parts
+    this.#epoch = epoch
+    this.#leaseEndsAt = leaseEndsAt
+  }
+
+  /** Joins the store and takes over what dead nodes left, before anything is handed out here. */
+  static async join(parts: NodeParts): Promise<Node> {
+    const { session, clock, name, leaseMs, renewMs, sweepMs } = parts
+    const sentAt = clock.monotonic()
+    const { epoch } = await session.join({ node: name, now: clock.now(), leaseMs })
+    const node = new Node(parts, epoch, sentAt + leaseMs)
+    await node.#takeOver()
+    node.#every(renewMs, () => node.#renew())
+    node.#every(sweepMs, () => node.#sweep())
+    return node
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** Ends the epoch in good order: what is still held goes back uncounted. */
+  async leave(): Promise<void> {
+    this.#closed = true
+    for (const stop of this.#stops) stop()
+    const leftovers = await this.#parts.session.leave({ epoch: this.#epoch, now: this.#parts.clock.now() })
+    for (const leftover of leftovers) this.#parts.onLeftover(leftover)
+  }
+
+  async #renew(): Promise<void> {
+    const { session, clock, shared, leaseMs } = this.#parts
+    if (shared) {
+      const sentAt = clock.monotonic()
+      const late = sentAt >= this.#leaseEndsAt
+      const kept = await session.renew({ epoch: this.#epoch, now: clock.now(), leaseMs })
+      if (late || !kept) await this.#beginAnew()
+      else this.#leaseEndsAt = sentAt + leaseMs
+    }
+    await this.#takeOver()
+  }
+
+  async #beginAnew(): Promise<void> {
+    const { session, clock, name, leaseMs, onLost } = this.#parts
+    const sentAt = clock.monotonic()
+    const { epoch } = await session.join({ node: name, now: clock.now(), leaseMs })
+    this.#epoch = epoch
+    this.#leaseEndsAt = sentAt + leaseMs
+    onLost()
+  }
+
+  async #takeOver(): Promise<void> {
+    const { session, clock, maxCrashes } = this.#parts
+    let taken: number
+    do {
+      const outcome = await session.takeOver({ now: clock.now(), maxCrashes, limit: TAKE_OVER_LIMIT })
+      taken = outcome.callbacks + outcome.deliveries
+    } while (taken >= TAKE_OVER_LIMIT && !this.#closed)
+  }
+
+  async #sweep(): Promise<void> {
+    const { session, clock, retention, onLeftover, onDropped } = this.#parts
+    let more = true
+    while (more && !this.#closed) {
+      const swept = await session.sweep({ now: clock.now(), ...retention, limit: SWEEP_LIMIT })
+      for (const leftover of swept.ended) onLeftover(leftover)
+      for (const dropped of swept.dropped) onDropped(dropped)
+      more = swept.more
+    }
+  }
+
+  #every(ms: number, work: () => Promise<void>): void {
+    const stop = after(this.#parts.clock, ms, () => {
+      this.#stops.delete(stop)
+      work()
+        .catch(this.#parts.onError)
+        .finally(() => {
+          if (!this.#closed) this.#every(ms, work)
+        })
+    })
+    this.#stops.add(stop)
+  }
+}

@@ -1,0 +1,76 @@
+import type {
+  AfterAttempt,
+  AttemptRecord,
+  ClaimedDelivery,
+  DeliveryClaim,
+  DeliveryRecord,
+  Lane,
+  MessageRecord,
+} from '../model/delivery.js'
+
+// Messages, their deliveries, and the attempts at them. The table is the queue.
+//
+//   S5. A message and its delivery are one commit; a key has one message.
+//   S6. An attempt's result and the delivery's next state are one commit.
+//   S7. A delivery that ended never becomes due again, and its first end stands.
+
+export interface OutboxCommands {
+  send(input: SendInput): SendOutcome
+
+  /**
+   * Takes deliveries that are due, oldest first within each lane. `lanes` says how many each declared endpoint has room
+   * for; lanes of written-out URLs have `originRoom`, less what `lanes` says of them. Lanes of endpoints that are not
+   * named wait (P18).
+   */
+  claimDeliveries(input: {
+    readonly epoch: number
+    readonly now: number
+    readonly limit: number
+    readonly lanes: Readonly<Record<Lane, number>>
+    readonly originRoom: number
+  }): ClaimDeliveriesOutcome
+
+  /**
+   * Records an attempt and what follows from it. `ended`: the delivery had ended meanwhile (cancelled, expired); the
+   * attempt is recorded all the same. `lost`: the claim is no longer valid, and nothing was written.
+   */
+  recordAttempt(input: {
+    readonly claim: DeliveryClaim
+    readonly now: number
+    readonly attempt: AttemptRecord
+    readonly next: AfterAttempt
+  }): 'recorded' | 'ended' | 'lost'
+
+  /** Gives a claimed delivery back as it was: nothing was tried. */
+  releaseDelivery(input: { readonly claim: DeliveryClaim }): boolean
+
+  findDelivery(input: { readonly deliveryId: string }): DeliveryRecord | undefined
+
+  listAttempts(input: { readonly deliveryId: string }): readonly AttemptRecord[]
+
+  /** Ends a delivery that has not ended: dead, `cancelled`. */
+  cancelDelivery(input: { readonly deliveryId: string; readonly now: number }): boolean
+}
+
+export interface SendInput {
+  readonly message: MessageRecord
+  readonly deliveryId: string
+  readonly dueAt: number
+  readonly deadlineAt: number
+}
+
+export type SendOutcome =
+  | {
+      readonly type: 'sent'
+      readonly messageId: string
+      readonly deliveryId: string
+      readonly created: boolean
+    }
+  /** The key has a message to another target. */
+  | { readonly type: 'conflict'; readonly lane: Lane }
+
+export interface ClaimDeliveriesOutcome {
+  readonly claimed: readonly ClaimedDelivery[]
+  /** When the next delivery of a lane with room falls due; at or before `now` when the limit was reached. */
+  readonly nextDueAt?: number
+}

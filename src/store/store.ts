@@ -1,0 +1,53 @@
+import type { NodeCommands } from './nodes.js'
+import type { CallbackCommands, ReceiverCommands } from './receiving.js'
+import type { OutboxCommands } from './sending.js'
+
+// The contract between the library and the place where its state lives. Everything else is a function over it that can
+// be killed at any instant.
+//
+//   S8.  A command is a value: plain data in, plain data out, no functions. It happens wholly or not at all.
+//   S9.  When a command's promise resolves, what it wrote is on disk (where there is a disk).
+//   S10. Commands sent by one process to one session take effect in the order in which they were sent.
+//   S11. Ids and instants come with the command, so one whose outcome is unknown can be repeated and is done once.
+//   S12. A store that cannot answer rejects with `StoreUnavailableError` or `StoreUnusableError`, having written nothing.
+//   S13. A wake-up carries no data. It may be lost, repeated or early; whoever waits also asks `news` now and then.
+
+/** Every command, as an engine carries it out. The conformance suite in `longline/testing` says the same in tests. */
+export interface Commands extends NodeCommands, ReceiverCommands, CallbackCommands, OutboxCommands {}
+
+export type CommandName = keyof Commands
+export type Input<N extends CommandName> = Parameters<Commands[N]>[0]
+export type Outcome<N extends CommandName> = ReturnType<Commands[N]>
+
+/** Something may have changed: look again. `outbox`: a delivery may be due. */
+export type Wake =
+  | { readonly kind: 'receiver'; readonly receiverId: string }
+  | { readonly kind: 'answer'; readonly callbackId: string }
+  | { readonly kind: 'delivery'; readonly deliveryId: string }
+  | { readonly kind: 'outbox' }
+
+/** The store, opened: every command, as a promise. */
+export type StoreSession = {
+  readonly [N in CommandName]: (input: Input<N>) => Promise<Outcome<N>>
+} & {
+  /** Calls back, after the commit, for what this or another node changed. Returns how to stop. */
+  subscribe(listener: (wake: Wake) => void): () => void
+  /** Waits for the commands under way, then lets go of the store. */
+  close(): Promise<void>
+}
+
+/**
+ * Where state lives. Opening it makes the tables or brings them up to date.
+ *
+ * @throws StoreInUseError when another process holds it and does not leave in time.
+ * @throws StoreUnusableError when it is corrupt, read-only, full, or was written by a newer version.
+ */
+export interface Store {
+  readonly name: string
+  /**
+   * Only one process can have it open, and whoever opens it knows that every earlier epoch is over: nobody needs to
+   * renew leases there.
+   */
+  readonly exclusive: boolean
+  open(): Promise<StoreSession>
+}

@@ -1,0 +1,42 @@
+import type { CommandName, Input, Outcome, Wake } from './store.js'
+
+/** Whom to wake after a command: a pure function of what was asked and what came of it, the same for every store. */
+export const wakesAfter: {
+  readonly [N in CommandName]?: (input: Input<N>, outcome: Outcome<N>) => readonly Wake[]
+} = {
+  spawn: (_, outcome) =>
+    outcome.type === 'spawned' && !outcome.created ? [receiver(outcome.receiver.id)] : [],
+  accept: (input, outcome) => (outcome.type === 'accepted' ? [receiver(input.receiverId)] : []),
+  closeReceiver: input => [receiver(input.receiverId)],
+  answer: (input, recorded) => (recorded ? [{ kind: 'answer', callbackId: input.callbackId }] : []),
+  acknowledge: (_, outcome) => outcome.receiverIds.map(receiver),
+  release: ({ claim }, done) => (done ? [receiver(claim.receiverId)] : []),
+  giveUp: ({ claim }, done) => (done ? [receiver(claim.receiverId)] : []),
+  retryFailed: (input, done) => (done ? [receiver(input.receiverId)] : []),
+  takeOver: (_, outcome) => [
+    ...outcome.receiverIds.map(receiver),
+    ...(outcome.deliveries > 0 ? [OUTBOX] : []),
+  ],
+  leave: (_, leftovers) => [...leftovers.map(leftover => receiver(leftover.receiverId)), OUTBOX],
+  sweep: (_, { ended, expiredDeliveryIds }) => [
+    ...ended.map(leftover => receiver(leftover.receiverId)),
+    ...expiredDeliveryIds.map(delivery),
+  ],
+  send: (_, outcome) => (outcome.type === 'sent' && outcome.created ? [OUTBOX] : []),
+  recordAttempt: ({ claim, next }, outcome) => {
+    if (outcome === 'lost') return []
+    return next.status === 'due' && outcome === 'recorded' ? [OUTBOX] : [delivery(claim.deliveryId)]
+  },
+  releaseDelivery: () => [OUTBOX],
+  cancelDelivery: (input, done) => (done ? [delivery(input.deliveryId)] : []),
+}
+
+const OUTBOX: Wake = { kind: 'outbox' }
+
+function receiver(receiverId: string): Wake {
+  return { kind: 'receiver', receiverId }
+}
+
+function delivery(deliveryId: string): Wake {
+  return { kind: 'delivery', deliveryId }
+}
