@@ -1,0 +1,321 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { checkKey } from './core/bytes.js'
+import { type Duration, toMs } from './core/duration.js'
+import { createId, createToken } from './core/ids.js'
+import { createWait } from './core/wait.js'
+import { InvalidOptionsError, ServerClosedError } from './errors.js'
+import { type Listener, openListener } from './intake/listener.js'
+import { toReceiverSettings } from './intake/receiver-settings.js'
+import type { ReceiverState, ReceiverSummary } from './model/receiver.js'
+import { openStore } from './open-store.js'
+import {
+  checkPublicUrl,
+  DEFAULTS,
+  type EndpointOptions,
+  type ListenOptions,
+  type ReceiverOptions,
+  type ServerOptions,
+  type ServerSettings,
+  type Source,
+  type SourceOptions,
+  toServerSettings,
+} from './options.js'
+import { assemble, type Parts } from './parts.js'
+import { type Receiver, ReceiverHandle } from './receiver/receiver.js'
+import type { Delivery } from './sender/delivery.js'
+import type { Endpoint } from './sender/endpoints.js'
+import type { Message } from './sender/message.js'
+
+/** A receiver in the registry, open or ended. */
+export interface ReceiverInfo {
+  readonly id: string
+  readonly key?: string
+  readonly url: string
+  readonly state: ReceiverState
+  /** Callbacks not acknowledged: waiting, delayed, or in somebody's hands. */
+  readonly unread: number
+  readonly failed: number
+  /** When the oldest unread one was accepted. */
+  readonly oldest?: Date
+}
+
+export interface Health {
+  /** The store answers, and the server is not closing. */
+  readonly ok: boolean
+  readonly store: 'ok' | 'unavailable'
+  readonly closing: boolean
+  /** What should have been done by now: callbacks whose delay is over, deliveries to be sent. */
+  readonly due: number
+}
+
+/**
+ * Callbacks you expect, each with a URL of its own, and messages you send.
+ *
+ * ```ts
+ * await using server = await CallbackServer.listen({ port: 3000, publicUrl: 'https://hooks.example.com' })
+ * const video = await server.spawn('video/7')
+ * await startRendering({ webhook: video.url })
+ * const done = await video.next({ timeout: '1h' })
+ * ```
+ */
+export class CallbackServer implements AsyncDisposable {
+  readonly #parts: Parts
+  #listener: Listener | undefined
+  #closing: Promise<void> | undefined
+  /** Bound: `export const POST = server.fetch`. Answers `404` for a path that is not ours. */
+  readonly fetch: (request: Request) => Promise<Response>
+  /** Bound; for Express, Fastify, `node:http`, before any body parser. Calls `next` for a path that is not ours. */
+  readonly node: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    next?: (error?: unknown) => void,
+  ) => void
+
+  private constructor(parts: Parts) {
+    this.#parts = parts
+    this.fetch = request => parts.intake.fetch(request)
+    this.node = (request, response, next) => parts.intake.node(request, response, next)
+  }
+
+  /**
+   * Opens store and port (default 3000). Without `publicUrl` it listens on loopback only.
+   *
+   * @throws InvalidOptionsError when an option is wrong or the port is taken.
+   * @throws StoreInUseError when another process has the store and does not leave within 15 s.
+   * @throws StoreUnusableError when the store is corrupt, read-only, full, or was written by a newer version.
+   */
+  static async listen(options: ListenOptions = {}): Promise<CallbackServer> {
+    const { publicUrl } = options
+    const host = options.host ?? (publicUrl === undefined ? '127.0.0.1' : '0.0.0.0')
+    let local = ''
+    const server = await CallbackServer.open({ ...options, publicUrl: publicUrl ?? (() => local) })
+    try {
+      server.#listener = await openListener(options.port ?? DEFAULTS.port, host, server.node)
+      local = server.#listener.url
+      return server
+    } catch (error) {
+      await server.close({ grace: 0 })
+      throw error
+    }
+  }
+
+  /**
+   * Opens the store; mount `fetch` or `node` in a server of your own.
+   *
+   * @throws StoreInUseError when another process has the store and does not leave within 15 s.
+   * @throws StoreUnusableError when the store is corrupt, read-only, full, or was written by a newer version.
+   */
+  static async open(
+    options: ServerOptions & { publicUrl: string | (() => string) },
+  ): Promise<CallbackServer> {
+    const { publicUrl } = options
+    if (typeof publicUrl === 'string') checkPublicUrl(publicUrl)
+    else if (typeof publicUrl !== 'function') {
+      throw new InvalidOptionsError(
+        "CallbackServer.open needs a publicUrl such as 'https://hooks.example.com': how the world reaches the server you mount it in",
+      )
+    }
+    const settings = toServerSettings(options, typeof publicUrl === 'string' ? () => publicUrl : publicUrl)
+    const store = openStore(options.store ?? DEFAULTS.storePath)
+    const session = await store.open()
+    try {
+      return new CallbackServer(await assemble(settings, session, { shared: !store.exclusive }))
+    } catch (error) {
+      await session.close()
+      throw error
+    }
+  }
+
+  /** How the world reaches this server. */
+  get url(): string {
+    return checkPublicUrl(this.#parts.settings.publicUrl())
+  }
+
+  /**
+   * Declares who calls us. A receiver is checked by its source from the moment the source is declared.
+   *
+   * @throws InvalidOptionsError for an empty name or options that cannot be.
+   */
+  source<T = unknown>(name: string, options: SourceOptions<T>): Source<T> {
+    return this.#parts.sources.declare(name, options)
+  }
+
+  /**
+   * Declares whom we call.
+   *
+   * @throws InvalidOptionsError for a URL or a policy that cannot be.
+   * @throws EndpointRefusedError for an address that nothing is sent to.
+   */
+  endpoint(name: string, options: EndpointOptions): Endpoint {
+    return this.#parts.sender.endpoint(name, options)
+  }
+
+  /** Without a key: lives and dies with this process. Without a schema `T` is your word for it. */
+  spawn<T = unknown>(options?: ReceiverOptions<T>): Promise<Receiver<T>>
+  /**
+   * The same key is the same URL, for ever. Options given replace the stored ones, what is left out keeps its value. A
+   * closed receiver comes back closed, unless `reopen`.
+   *
+   * @throws InvalidOptionsError for a key or options that cannot be, and for `verify` beside `from`.
+   */
+  spawn<T = unknown>(key: string, options?: ReceiverOptions<T> & { reopen?: boolean }): Promise<Receiver<T>>
+  async spawn<T>(
+    first?: string | ReceiverOptions<T>,
+    second?: ReceiverOptions<T> & { reopen?: boolean },
+  ): Promise<Receiver<T>> {
+    this.#checkOpen()
+    const key = typeof first === 'string' ? checkKey(first, 'key') : undefined
+    const options: ReceiverOptions<T> & { reopen?: boolean } =
+      (typeof first === 'string' ? second : first) ?? {}
+    const { session, settings, sources, node } = this.#parts
+    const { patch, code } = toReceiverSettings(options, sources)
+    const now = settings.clock.now()
+    const outcome = await session.spawn({
+      id: createId('rcv', now),
+      token: createToken(),
+      now,
+      patch,
+      reopen: options.reopen ?? false,
+      ...(key === undefined ? { epoch: node.epoch } : { key }),
+    })
+    if (outcome.type === 'conflict') throw new InvalidOptionsError(outcome.message)
+    const { receiver } = outcome
+    sources.attach(receiver.id, code)
+    return this.#handle<T>(receiver)
+  }
+
+  /** The registry: every receiver, open or ended, in order of creation. */
+  async *receivers(filter: { key?: string; state?: ReceiverState } = {}): AsyncGenerator<ReceiverInfo> {
+    const { session, settings } = this.#parts
+    const limit = 100
+    let after: string | undefined
+    while (true) {
+      const now = settings.clock.now()
+      const page = await session.listReceivers({
+        now,
+        limit,
+        ...filter,
+        ...(after === undefined ? {} : { after }),
+      })
+      for (const summary of page) yield this.#toInfo(summary)
+      after = page.at(-1)?.id
+      if (after === undefined || page.length < limit) return
+    }
+  }
+
+  /**
+   * Resolves when the message is durable; it is sent from then on, whatever happens to this process.
+   *
+   * @throws InvalidOptionsError for an endpoint that is not declared, or a path that would leave it.
+   * @throws KeyConflictError when the key has a message to another target.
+   */
+  send(message: Message): Promise<Delivery>
+  send(key: string, message: Message): Promise<Delivery>
+  async send(...given: [Message] | [string, Message]): Promise<Delivery> {
+    this.#checkOpen()
+    return given.length === 1
+      ? await this.#parts.sender.send(undefined, given[0])
+      : await this.#parts.sender.send(given[0], given[1])
+  }
+
+  async health(): Promise<Health> {
+    const { session, settings } = this.#parts
+    const closing = this.#closing !== undefined
+    try {
+      const due = await session.countDue({ now: settings.clock.now() })
+      return { ok: !closing, store: 'ok', closing, due }
+    } catch (error) {
+      settings.logger.warn({ error }, 'the store does not answer')
+      return { ok: false, store: 'unavailable', closing, due: 0 }
+    }
+  }
+
+  /**
+   * Takes up no new work; accepts on, while handlers finish, for `grace` (5 s); then stops. What is still in hand goes
+   * back, uncounted. Loses nothing.
+   */
+  close({ grace = DEFAULTS.graceMs }: { grace?: Duration } = {}): Promise<void> {
+    this.#closing ??= this.#close(toMs(grace, 'grace'))
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const { settings, session, watch, node, mailboxes, intake, sender } = this.#parts
+    const stopped = mailboxes.stop()
+    const workers = Promise.all([stopped, mailboxes.finished(), sender.finish()])
+    await within(workers, graceMs, settings)
+
+    intake.refuse()
+    this.#listener?.stop()
+    await within(intake.drain(), graceMs, settings)
+    mailboxes.abandon(new ServerClosedError())
+    await sender.close()
+    await stopped
+    try {
+      await node.leave()
+    } catch (error) {
+      settings.logger.error(
+        { error },
+        'could not hand back what was in hand; it is taken over after a restart',
+      )
+    }
+    mailboxes.close()
+    watch.close()
+    await this.#listener?.close()
+    await session.close()
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new ServerClosedError()
+  }
+
+  #handle<T>(receiver: { readonly id: string; readonly key?: string; readonly token: string }): Receiver<T> {
+    const { session, settings, sources, mailboxes, intake } = this.#parts
+    return new ReceiverHandle<T>(receiver, {
+      session,
+      mailboxes,
+      logger: settings.logger,
+      toUrl: () => this.#toUrl(receiver.token),
+      accept: (data, options) => intake.accept(receiver.token, data, options),
+      onClosed: () => {
+        if (receiver.key === undefined) sources.detach(receiver.id)
+      },
+    })
+  }
+
+  #toUrl(token: string): string {
+    return `${this.url}${this.#parts.settings.prefix}/${token}`
+  }
+
+  #toInfo({ id, key, token, state, unread, failed, oldest }: ReceiverSummary): ReceiverInfo {
+    return {
+      id,
+      ...(key === undefined ? {} : { key }),
+      url: this.#toUrl(token),
+      state,
+      unread,
+      failed,
+      ...(oldest === undefined ? {} : { oldest: new Date(oldest) }),
+    }
+  }
+}
+
+/** Waits for work to end, but no longer than the grace allows. */
+async function within(work: Promise<unknown>, graceMs: number, { clock }: ServerSettings): Promise<void> {
+  const grace = createWait<void, void>({
+    clock,
+    what: 'work under way',
+    timeout: graceMs,
+    fallback: () => undefined,
+  })
+  grace.nothingYet()
+  work.then(
+    () => grace.fulfil(),
+    error => grace.fail(error),
+  )
+  await grace.wait
+}
