@@ -10,7 +10,9 @@ import type { Failure } from './failure.js'
  *                └──due── delayed ◀──┘           retry ──▶ ready
  *
  * A receiver read in groups (`orderBy`) keeps one callback of a group in `ready`, `claimed` or `delayed`; those behind
- * it are `queued`, and the next becomes `ready` when it is `done`, `failed` or `discarded`.
+ * it are `queued`, and the next by `seq` becomes `ready` when it is `done`, `failed` or dropped. A callback that joins
+ * its group late (retried, or named late) takes the place of a `ready` one with a higher `seq`, which is `queued`
+ * again; else it is queued itself.
  *
  * `ready`, `delayed`, `queued` and `claimed` are unread: they count against the capacity, and retention leaves them alone
  * while their receiver is open.
@@ -18,6 +20,12 @@ import type { Failure } from './failure.js'
 export type CallbackState = 'ready' | 'delayed' | 'queued' | 'claimed' | 'done' | 'failed' | 'discarded'
 
 export type FailureReason = 'handler' | 'schema' | 'crashes'
+
+/** The error of a callback that is set aside for `crashes`. */
+export function crashFailure(crashes: number): Failure {
+  const message = `Its process ended ${crashes} times in a row while the callback was in hand`
+  return { name: 'Error', message }
+}
 
 /** One request, as it was accepted. */
 export interface CallbackRecord {

@@ -5,10 +5,14 @@ import type { Leftover } from '../model/receiver.js'
 // A node works under an *epoch*, a number the store gave it. Whatever it holds (callbacks handed out, deliveries being
 // sent, receivers without a key) names that epoch, so one row, renewed, keeps all of it. An epoch is over when its
 // node left or its lease ran out; a store that only one process can open (`exclusive`) also ends, when it is opened,
-// every epoch from before. A write that shows an epoch which is over changes nothing and says so.
+// every epoch from before. A write that shows an epoch which is over changes nothing and says so. Once an epoch was seen
+// to be over it stays over, also when the clock goes back; one the store has never heard of is over too.
 
 export interface NodeCommands {
-  /** Begins an epoch for a node. Its lease runs until `now + leaseMs`. */
+  /**
+   * Begins an epoch for a node. Its lease runs until `now + leaseMs`, in every store: who will not renew it asks for
+   * one that outlasts the process, such as a hundred years.
+   */
   join(input: { readonly node: string; readonly now: number; readonly leaseMs: number }): {
     readonly epoch: number
   }
@@ -18,21 +22,28 @@ export interface NodeCommands {
 
   /**
    * Ends an epoch in good order: what it held goes back uncounted (the next hand-out has the same `attempt`), and its
-   * keyless receivers are closed. Returns those of them in which something was left unread.
+   * keyless receivers are closed. Returns those of them in which something was left unread; `sweep` does not tell of
+   * them again.
    */
   leave(input: { readonly epoch: number; readonly now: number }): readonly Leftover[]
 
   /**
    * Takes back what is held under epochs that are over. Each callback so found counts one crash, and with `maxCrashes`
-   * in a row it is failed for `crashes` instead. Deliveries are due again at once. `limit` bounds the rows touched.
+   * in a row it is failed for `crashes` instead, with `crashFailure`. Deliveries are due again at once, as they were.
+   * `limit` bounds the rows touched.
    */
   takeOver(input: { readonly now: number; readonly maxCrashes: number; readonly limit: number }): TakenOver
 
   /**
-   * Lets go of what retention no longer keeps, at most `limit` rows of each kind: callbacks that ended, unread ones of
-   * receivers that ended, ids of repeated requests past their window, answers, keyless receivers past `keylessMs`,
-   * deliveries past their deadline (dead, `expired`), messages with their attempts. Marks receivers that expired or
-   * lost their node, and tells of each what was left unread in it, once.
+   * Lets go of what retention no longer keeps, at most `limit` rows of each kind:
+   * - callbacks, `callbacksMs` after they were done, failed or discarded; unread ones `callbacksMs` after the end of
+   *   their receiver, unless they are in somebody's hands;
+   * - ids of repeated requests past their window, and answers past theirs;
+   * - keyless receivers `keylessMs` after their end, once nothing unread or failed is left in them;
+   * - messages with their attempts, `messagesMs` after their delivery ended.
+   *
+   * Ends deliveries past their deadline (dead, `expired`), also those being sent. Marks receivers that expired or lost
+   * their node, and tells of each what was left unread in it, nothing included, once for each end.
    */
   sweep(input: {
     readonly now: number
@@ -47,6 +58,7 @@ export interface NodeCommands {
 }
 
 export interface TakenOver {
+  /** Those that failed for it included. */
   readonly callbacks: number
   readonly deliveries: number
   /** Receivers with something to read again. */

@@ -18,10 +18,17 @@ import type { ReceiverRecord, ReceiverState, ReceiverSummary, SettingsPatch } fr
 //   S4. Every write about a claim names its epoch and fence; if either is no longer true it changes nothing: `false`.
 
 export interface ReceiverCommands {
-  /** Makes a receiver, or finds the one with that key and changes its settings. */
+  /**
+   * Makes a receiver, or finds the one with that key and changes its settings. A receiver whose id is the one given was
+   * made by this very command: it is `created` as before, and nothing is changed. A keyless one whose epoch is over is
+   * closed from the start. Settings that expired receivers get do not open them: only `reopen` does.
+   */
   spawn(input: SpawnInput): SpawnOutcome
 
-  /** The receiver behind a token, ended ones included. Its `state` is the one at `now`; a lost node is `closed`. */
+  /**
+   * The receiver behind a token, ended ones included. Its `state` here and everywhere is the one at `now`: it is
+   * `closed` when its node is lost, unless it had expired before anybody closed it.
+   */
   findReceiver(input: { readonly token: string; readonly now: number }): ReceiverRecord | undefined
 
   /** A page of the registry, in order of id, after the id `after`. */
@@ -33,10 +40,16 @@ export interface ReceiverCommands {
     readonly state?: ReceiverState
   }): readonly ReceiverSummary[]
 
-  /** Stores a callback, or says why not. Judged in this order: version, duplicate, ended, content, capacity. */
+  /**
+   * Stores a callback, or says why not. Judged in this order: version, duplicate, ended, content, capacity; before all
+   * of them, a `callbackId` that is stored already was this very command, and is `accepted` as before.
+   */
   accept(input: AcceptInput): AcceptOutcome
 
-  /** Closes, for good unless reopened, and lists what is unread in order of `seq` without taking it. */
+  /**
+   * Closes, for good unless reopened, and lists what is unread in order of `seq` without taking it, what is in
+   * somebody's hands included. An expired one stays expired.
+   */
   closeReceiver(input: { readonly receiverId: string; readonly now: number }): readonly CallbackRecord[]
 
   /** Remembers what a sender was answered. The first answer stands: `false` if there is one already. */
@@ -108,9 +121,12 @@ export interface AnswerInput {
 
 export interface CallbackCommands {
   /**
-   * Takes up to `limit` of the oldest callbacks that are ready, in order of `seq`; what was delayed and is due by now
-   * comes first among them. With `ordered`, only callbacks whose group is known are taken: those without one are
-   * returned as `ungrouped`, in order of `seq`, to be named in the `groups` of the next call. A group, once given, stays.
+   * Takes up to `limit` callbacks: first what was delayed and is due by now, then what is ready, each in order of `seq`.
+   * With `ordered`, only callbacks whose group is known are taken: of those without one, as many as are missing to
+   * `limit` are returned as `ungrouped`, in order of `seq`, to be named in the `groups` of the next call. `groups` is
+   * heeded for callbacks that could be taken now, before anything is taken; a group, once given, stays.
+   *
+   * Under an epoch that is over nothing is taken or named, and only `state` and `unread` are told.
    */
   claim(input: ClaimInput): ClaimOutcome
 
@@ -140,7 +156,10 @@ export interface CallbackCommands {
     readonly after?: number
   }): readonly FailedRecord[]
 
-  /** Hands a failed callback out again, its failures and crashes forgotten. `false` if it is not among the failed. */
+  /**
+   * Hands a failed callback out again, its failures and crashes forgotten, `attempt` counting on. It is ready, or takes
+   * its place in its group. `false` if it is not among the failed.
+   */
   retryFailed(input: FailedInput): boolean
 
   discardFailed(input: FailedInput): boolean
@@ -166,9 +185,12 @@ export interface ClaimOutcome {
   readonly ungrouped: readonly CallbackRecord[]
   /** The receiver's state at `now`; `closed` also when it is not there any more. */
   readonly state: ReceiverState
-  /** Something is still unread: delayed, queued, or in other hands. */
+  /** Something is still unread: ready, delayed, queued or in hands, what this call took included. */
   readonly unread: boolean
-  /** When there may be more without any wake-up: a delay is over, or the receiver expires. */
+  /**
+   * When there may be more without any wake-up: a delay is over, or the open receiver expires, whichever is first. At
+   * or before `now` when something due was left for the next call.
+   */
   readonly lookAgainAt?: number
 }
 
@@ -177,7 +199,10 @@ export interface ReleaseInput {
   readonly now: number
   /** Not to be handed out before. Without it the callback comes again before anything newer. */
   readonly dueAt?: number
-  /** `uncounted`: as if it had never been handed out; `failure`: counts among the failures of its handler. */
+  /**
+   * `uncounted`: as if it had never been handed out; `failure`: counts among the failures of its handler. The other two
+   * end a row of crashes.
+   */
   readonly as: 'counted' | 'uncounted' | 'failure'
 }
 

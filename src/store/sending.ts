@@ -15,11 +15,13 @@ import type {
 //   S7. A delivery that ended never becomes due again, and its first end stands.
 
 export interface OutboxCommands {
+  /** Stores a message and its delivery, or finds the message with that key, or with that very id. */
   send(input: SendInput): SendOutcome
 
   /**
-   * Takes deliveries that are due, oldest first within each lane. `lanes` says how many each declared endpoint has room
-   * for; lanes of written-out URLs have `originRoom`, less what `lanes` says of them. Lanes of endpoints that are not
+   * Takes deliveries that are due and not past their deadline, oldest first within each lane (by `dueAt`, then by id),
+   * the lanes taking turns. `lanes` says how many each declared endpoint has room for; a lane of written-out URLs has
+   * room for `originRoom` minus the number that `lanes` gives for it (those under way). Lanes of endpoints that are not
    * named wait (P18).
    */
   claimDeliveries(input: {
@@ -32,7 +34,8 @@ export interface OutboxCommands {
 
   /**
    * Records an attempt and what follows from it. `ended`: the delivery had ended meanwhile (cancelled, expired); the
-   * attempt is recorded all the same. `lost`: the claim is no longer valid, and nothing was written.
+   * attempt is recorded all the same. `lost`: the claim is no longer valid, and nothing was written; so it is when the
+   * same attempt is recorded again.
    */
   recordAttempt(input: {
     readonly claim: DeliveryClaim
@@ -41,7 +44,7 @@ export interface OutboxCommands {
     readonly next: AfterAttempt
   }): 'recorded' | 'ended' | 'lost'
 
-  /** Gives a claimed delivery back as it was: nothing was tried. */
+  /** Gives a claimed delivery back as it was: nothing was tried. `false` too when it has ended meanwhile. */
   releaseDelivery(input: { readonly claim: DeliveryClaim }): boolean
 
   findDelivery(input: { readonly deliveryId: string }): DeliveryRecord | undefined
@@ -71,6 +74,9 @@ export type SendOutcome =
 
 export interface ClaimDeliveriesOutcome {
   readonly claimed: readonly ClaimedDelivery[]
-  /** When the next delivery of a lane with room falls due; at or before `now` when the limit was reached. */
+  /**
+   * When the next delivery falls due in a lane that still has room after this call; at or before `now` when the limit
+   * left some behind. Absent under an epoch that is over.
+   */
   readonly nextDueAt?: number
 }
