@@ -22,6 +22,17 @@ export const DEFAULTS = {
   maxBodyBytes: 1024 * 1024,
   methods: ['POST'],
   respondTimeoutMs: 10 * SECOND,
+  /** How long a sender may take over its body. */
+  bodyTimeoutMs: 30 * SECOND,
+  /** How long a sender whose body is not read on has to read why, before its connection is cut. */
+  lingerMs: SECOND,
+  /** `Retry-After`, when nothing can be accepted at all, and when a mailbox is full. */
+  unavailableRetryMs: 5 * SECOND,
+  fullRetryMs: 30 * SECOND,
+  /** How much of an answer's body is remembered for repetitions of the request. */
+  answerBytes: 16 * 1024,
+  /** How many receivers the intake remembers between requests. */
+  cachedReceivers: 10_000,
   dedupeWindowMs: 7 * DAY,
   callbacksMs: 7 * DAY,
   messagesMs: 30 * DAY,
