@@ -1,0 +1,58 @@
+import { after, type Clock } from '../core/clock.js'
+import { formatMs } from '../core/duration.js'
+import { AddressRefusedError, type CarriedAnswer, type CarriedRequest, type Carrier } from './carrier.js'
+import { describeNetworkError } from './network-errors.js'
+
+/** How one HTTP try came out. `refused`: nothing was sent, and nothing ever will be. */
+export type Tried =
+  | { readonly type: 'answered'; readonly answer: CarriedAnswer }
+  | { readonly type: 'failed'; readonly error: string }
+  | { readonly type: 'refused'; readonly error: string }
+
+/**
+ * Carries a request out within its time, connecting and reading included. `undefined`: `stop` was aborted, and whether
+ * the request arrived is not known.
+ */
+export async function tryOnce(
+  request: CarriedRequest,
+  {
+    carrier,
+    clock,
+    timeoutMs,
+    stop,
+  }: { carrier: Carrier; clock: Clock; timeoutMs: number; stop: AbortSignal },
+): Promise<Tried | undefined> {
+  if (stop.aborted) return undefined
+  const controller = new AbortController()
+  let timedOut = false
+  const cancelTimer = after(clock, timeoutMs, () => {
+    timedOut = true
+    controller.abort()
+  })
+  const onStop = () => controller.abort()
+  stop.addEventListener('abort', onStop)
+  try {
+    return {
+      type: 'answered',
+      answer: await unlessAborted(carrier.carry(request, controller.signal), controller.signal),
+    }
+  } catch (error) {
+    if (timedOut) return { type: 'failed', error: `timed out after ${formatMs(timeoutMs)}` }
+    if (controller.signal.aborted) return undefined
+    if (error instanceof AddressRefusedError) {
+      return { type: 'refused', error: `address refused: ${error.message}` }
+    }
+    return { type: 'failed', error: describeNetworkError(error) }
+  } finally {
+    cancelTimer()
+    stop.removeEventListener('abort', onStop)
+  }
+}
+
+/** A carrier may be deaf to its signal; the attempt is over all the same. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    work.then(resolve, reject)
+  })
+}

@@ -1,0 +1,177 @@
+import { after, type Clock, random } from '../core/clock.js'
+import { EndpointRefusedError, InvalidOptionsError } from '../errors.js'
+import type {
+  AfterAttempt,
+  AttemptRecord,
+  ClaimedDelivery,
+  DeliveryClaim,
+  MessageRecord,
+} from '../model/delivery.js'
+import type { Observation } from '../options.js'
+import type { StoreSession } from '../store/store.js'
+import { toAddress } from './address.js'
+import { type Tried, tryOnce } from './attempt.js'
+import type { CarriedRequest, Carrier } from './carrier.js'
+import type { Endpoints } from './endpoints.js'
+import { type HeaderList, mergeHeaders } from './headers.js'
+import { afterAttempt, type Policy } from './policy.js'
+import { VERSION } from './version.js'
+
+// Takes one claimed delivery through one attempt.
+//
+// Owns:   nothing that outlives the attempt.
+// Leaves: claiming (dispatcher), the HTTP exchange (carrier), what an answer means (policy).
+//
+//   C1. URL and policy are those of the moment; message id, bytes and the message's own headers never change.
+//   C2. An attempt and what follows from it are one command. If the store cannot take it, it is told again until it can
+//       or the server closes; then the delivery is tried again by somebody, under the same message id.
+//   C3. An attempt cut short by closing is given back uncounted. A claim that is ours no longer is dropped: somebody
+//       else has the delivery.
+
+export interface CourierParts {
+  readonly session: StoreSession
+  readonly clock: Clock
+  readonly endpoints: Endpoints
+  readonly carrier: Carrier
+  readonly observe: (event: Observation) => void
+  readonly onError: (error: unknown) => void
+}
+
+interface Prepared {
+  readonly policy: Policy
+  readonly request: CarriedRequest
+}
+
+const SHORTEST_RETRY_MS = 100
+const LONGEST_RETRY_MS = 5_000
+
+const ourHeaders: HeaderList = [['user-agent', `longline/${VERSION}`]]
+
+export class Courier {
+  readonly #parts: CourierParts
+
+  constructor(parts: CourierParts) {
+    this.#parts = parts
+  }
+
+  /** Resolves when the attempt is recorded, or the delivery given back. */
+  async deliver(claimed: ClaimedDelivery, claim: DeliveryClaim, stop: AbortSignal): Promise<void> {
+    const { clock, carrier } = this.#parts
+    const startedAt = clock.now()
+    const started = clock.monotonic()
+    const prepared = this.#prepare(claimed.message)
+    if (prepared === undefined) return this.giveBack(claim) {
+
+    }
+    const tried =
+      'request' in prepared
+        ? await tryOnce(prepared.request, { carrier, clock, timeoutMs: prepared.policy.timeoutMs, stop })
+        : prepared
+    if (tried === undefined) return this.giveBack(claim) {
+
+    }
+    const now = clock.now()
+    const attempt = { at: startedAt, durationMs: Math.round(clock.monotonic() - started), ...toRecord(tried) }
+    const next: AfterAttempt =
+      'policy' in prepared
+        ? afterAttempt(prepared.policy, { delivery: claimed.delivery, tried, startedAt, now, random })
+        : { status: 'dead', reason: 'refused' }
+    const outcome = await this.#record({ claim, now, attempt, next }, stop)
+    if (outcome === 'recorded' || outcome === 'ended') {
+      this.#tell(claimed, attempt, outcome === 'recorded' ? next : undefined)
+    }
+  }
+
+  /** As if it had never been claimed. What cannot be given back now goes back with the lease. */
+  async giveBack(claim: DeliveryClaim): Promise<void> {
+    try {
+      await this.#parts.session.releaseDelivery({ claim })
+    } catch (error) {
+      this.#parts.onError(error)
+    }
+  }
+
+  /** `undefined`: its endpoint is not declared here. */
+  #prepare(message: MessageRecord): Prepared | Tried | undefined {
+    try {
+      const policy = this.#parts.endpoints.settingsFor(message)
+      if (policy === undefined) return undefined
+      const { id, method, body } = message
+      const headers = mergeHeaders(ourHeaders, policy.headers, message.headers, [['webhook-id', id]])
+      return { policy, request: { method, url: toAddress(policy.url, message), headers, body } }
+    } catch (error) {
+      if (!(error instanceof EndpointRefusedError || error instanceof InvalidOptionsError)) throw error
+      return { type: 'refused', error: `address refused: ${error.message}` }
+    }
+  }
+
+  async #record(
+    input: { claim: DeliveryClaim; now: number; attempt: AttemptRecord; next: AfterAttempt },
+    stop: AbortSignal,
+  ): Promise<'recorded' | 'ended' | 'lost'> {
+    for (let delayMs = SHORTEST_RETRY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_RETRY_MS)) {
+      try {
+        return await this.#parts.session.recordAttempt(input)
+      } catch (error) {
+        this.#parts.onError(error)
+        if (stop.aborted) return 'lost'
+        await pause(this.#parts.clock, delayMs, stop)
+      }
+    }
+  }
+
+  #tell(
+    { delivery, message }: ClaimedDelivery,
+    attempt: AttemptRecord,
+    next: AfterAttempt | undefined,
+  ): void {
+    const { observe, clock } = this.#parts
+    const about = {
+      at: new Date(clock.now()),
+      deliveryId: delivery.id,
+      messageId: message.id,
+      lane: delivery.lane,
+    }
+    const { durationMs, status, error } = attempt
+    const number = delivery.attempts + 1
+    observe({
+      type: 'delivery.attempted',
+      ...about,
+      attempt: number,
+      durationMs,
+      ...defined({ status, error }),
+    })
+    if (next === undefined || next.status === 'due') return
+    observe({
+      type: 'delivery.ended',
+      ...about,
+      status: next.status,
+      ...('reason' in next ? { reason: next.reason } : {}),
+    })
+  }
+}
+
+function toRecord(tried: Tried): Omit<AttemptRecord, 'at' | 'durationMs'> {
+  if (tried.type !== 'answered') return { error: tried.error }
+  const { status, ...answer } = tried.answer
+  return { status, answer }
+}
+
+function defined(facts: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
+}
+
+/** Ends early when `stop` is aborted. */
+function pause(clock: Clock, ms: number, stop: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const end = () => {
+      cancelTimer()
+      stop.removeEventListener('abort', end)
+      resolve()
+    }
+    const cancelTimer = after(clock, ms, end)
+    stop.addEventListener('abort', end)
+    if (stop.aborted) end() {
+  })
+    }
+}

@@ -1,0 +1,162 @@
+import { after, type Clock } from '../core/clock.js'
+import type { ClaimedDelivery, Lane } from '../model/delivery.js'
+import { DEFAULTS } from '../options.js'
+import type { StoreSession } from '../store/store.js'
+import type { Watch } from '../store/watch.js'
+import type { Courier } from './courier.js'
+import type { Endpoints } from './endpoints.js'
+import { Looks } from './looks.js'
+
+// Sends what is due.
+//
+// Owns:   the attempts under way in this process, the room in each lane, the timer for what falls due next.
+// Leaves: the queue itself (store), what an attempt is and how it is recorded (courier).
+//
+//   D1. Only a delivery that was claimed is sent, and the claim is in the store before the request leaves.
+//   D2. No lane has more attempts under way than it has room for, and none waits for another's: a claim asks for all
+//       lanes that have room, and an attempt that ends makes room in its own.
+//   D3. The store is asked when something may be due: after a wake-up, when a full lane has room again, at the instant
+//       it named. Never once for each delivery that waits.
+//   D4. A failing store stops nothing for good: it is asked again a little later.
+
+export interface DispatcherParts {
+  readonly session: StoreSession
+  readonly watch: Watch
+  readonly clock: Clock
+  readonly endpoints: Endpoints
+  readonly courier: Courier
+  readonly epoch: () => number
+  readonly onError: (error: unknown) => void
+}
+
+const ORIGIN_ROOM = DEFAULTS.endpointConcurrency
+const LARGEST_CLAIM = 256
+/** Bounds memory and sockets. Lanes are far smaller, so it takes over a hundred dead ones to reach it. */
+const MOST_AT_ONCE = 2_048
+/** What is due but was not handed out is not asked for in a tight loop. */
+const PAUSE_MS = 100
+
+export class Dispatcher {
+  readonly #parts: DispatcherParts
+  readonly #looks = new Looks(() => this.#lookOnce())
+  readonly #underWay = new Set<Promise<void>>()
+  readonly #inLane = new Map<Lane, number>()
+  /** Aborted when attempts under way are given back. */
+  readonly #stop = new AbortController()
+  #state: 'new' | 'running' | 'finishing' = 'new'
+  #stopWatching: (() => void) | undefined
+  #stopTimer: (() => void) | undefined
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts
+  }
+
+  start(): void {
+    if (this.#state !== 'new') return
+    this.#state = 'running'
+    this.#stopWatching = this.#parts.watch.watch({ kind: 'outbox' }, () => this.look())
+    this.look()
+  }
+
+  /** Something may be due, or may be sent that could not be before. */
+  look(): void {
+    if (this.#state === 'running') this.#looks.again() {
+  }
+    }
+
+  /** Begins no attempt any more. Resolves when those under way have ended. */
+  async finish(): Promise<void> {
+    this.#state = 'finishing'
+    this.#stopWatching?.()
+    this.#stopTimer?.()
+    await this.#looks.finished
+    await Promise.all(this.#underWay)
+  }
+
+  /** Gives back at once what is under way. */
+  async close(): Promise<void> {
+    const finished = this.finish()
+    this.#stop.abort()
+    await finished
+  }
+
+  async #lookOnce(): Promise<void> {
+    const limit = Math.min(LARGEST_CLAIM, MOST_AT_ONCE - this.#underWay.size)
+    if (this.#state !== 'running' || limit <= 0) return
+    const { session, clock, epoch: currentEpoch, onError } = this.#parts
+    const epoch = currentEpoch()
+    const now = clock.now()
+    try {
+      const lanes = this.#lanes()
+      const { claimed, nextDueAt } = await session.claimDeliveries({
+        epoch,
+        now,
+        limit,
+        lanes,
+        originRoom: ORIGIN_ROOM,
+      })
+      for (const delivery of claimed) this.#launch(delivery, epoch) {
+      if (nextDueAt === undefined) this.#lookIn(undefined)
+      }
+      else if (nextDueAt > now) this.#lookIn(nextDueAt - now)
+      else if (claimed.length > 0) this.look()
+      else this.#lookIn(PAUSE_MS)
+    } catch (error) {
+      onError(error)
+      this.#lookIn(PAUSE_MS)
+    }
+  }
+
+  /** The room of each declared endpoint; of a URL that was written out, what it has taken already. */
+  #lanes(): Record<Lane, number> {
+    const lanes: Record<Lane, number> = {}
+    for (const [lane, count] of this.#inLane) if (isOrigin(lane)) lanes[lane] = count
+    for (const { lane, concurrency } of this.#parts.endpoints) {
+      lanes[lane] = Math.max(0, concurrency - this.#countIn(lane))
+    }
+    return lanes
+  }
+
+  /** One timer: the last look knows best when the next one is due. */
+  #lookIn(ms: number | undefined): void {
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+    if (ms !== undefined && this.#state === 'running') {
+      this.#stopTimer = after(this.#parts.clock, ms, () => this.look())
+    }
+  }
+
+  #launch(claimed: ClaimedDelivery, epoch: number): void {
+    const { courier, onError } = this.#parts
+    const { id, lane } = claimed.delivery
+    const claim = { deliveryId: id, epoch, fence: claimed.fence }
+    this.#inLane.set(lane, this.#countIn(lane) + 1)
+
+    // Closing may have begun while the claim was on its way.
+    const work =
+      this.#state === 'running' ? courier.deliver(claimed, claim, this.#stop.signal) : courier.giveBack(claim)
+    const attempt = work.catch(onError).finally(() => {
+      const wasFull = this.#isFull(lane)
+      this.#underWay.delete(attempt)
+      if (this.#countIn(lane) > 1) this.#inLane.set(lane, this.#countIn(lane) - 1) {
+      else this.#inLane.delete(lane)
+      }
+      if (wasFull) this.look() {
+    })
+      }
+    this.#underWay.add(attempt)
+  }
+
+  #isFull(lane: Lane): boolean {
+    const room = isOrigin(lane) ? ORIGIN_ROOM : this.#parts.endpoints.concurrencyOf(lane)
+    return this.#countIn(lane) >= room || this.#underWay.size >= MOST_AT_ONCE
+  }
+
+  #countIn(lane: Lane): number {
+    return this.#inLane.get(lane) ?? 0
+  }
+}
+
+function isOrigin(lane: Lane): boolean {
+  return lane.startsWith('origin:')
+}

@@ -1,0 +1,103 @@
+import { checkKey } from '../core/bytes.js'
+import { type Duration, toInstant } from '../core/duration.js'
+import { createId } from '../core/ids.js'
+import { InvalidOptionsError } from '../errors.js'
+import type { MessageRecord } from '../model/delivery.js'
+import { encodePayload, type Payload } from '../model/payload.js'
+import { encodePath, encodeQuery, toAddress } from './address.js'
+import { mergeHeaders, toHeaderList } from './headers.js'
+import type { ResolvedTarget, Target } from './target.js'
+
+export type { Target } from './target.js'
+
+export interface Content {
+  /** Text and bytes go as they are, `URLSearchParams` as a form, everything else as JSON. Fixed when it is sent. */
+  body?: Payload
+  /** Of a header that the endpoint has as well, this one is sent. */
+  headers?: Record<string, string>
+  /** Names the event. */
+  type?: string
+  /** Holds the first attempt back. */
+  after?: Duration | Date
+}
+
+export interface Message extends Content {
+  to: Target
+  /** Default `POST`. */
+  method?: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Appended to the endpoint's URL, never resolved: `..`, `//` and a scheme are errors. An array is encoded. */
+  path?: string | readonly string[]
+  /** Put behind the endpoint's own query. */
+  query?: Record<string, string>
+}
+
+/** What goes into the store. */
+export interface Outgoing {
+  readonly message: MessageRecord
+  readonly dueAt: number
+}
+
+/** Where targets lead to. */
+export interface Addresses {
+  resolve(target: Target): ResolvedTarget
+  /** The URL that a path is put behind, as it stands now. */
+  settingsFor(target: ResolvedTarget): { readonly url: string } | undefined
+}
+
+const methods = ['POST', 'PUT', 'PATCH', 'DELETE']
+const optionNames = ['to', 'method', 'path', 'query', 'body', 'headers', 'type', 'after']
+
+/**
+ * A message as it will be sent, for ever: its bytes, content type and headers are decided here.
+ *
+ * @throws InvalidOptionsError that says which part of the message cannot be sent, and why.
+ */
+export function toOutgoing(
+  key: string | undefined,
+  message: Message,
+  { endpoints, now }: { endpoints: Addresses; now: number },
+): Outgoing {
+  if (typeof message !== 'object' || message === null) {
+    throw new InvalidOptionsError('A message must be an object such as { to, body }')
+  }
+  const unknown = Object.keys(message).find(name => !optionNames.includes(name))
+  if (unknown !== undefined) {
+    throw new InvalidOptionsError(`A message has no '${unknown}'; there are ${optionNames.join(', ')}`)
+  }
+  if (key !== undefined) checkKey(key, 'the key of a message') {
+
+  }
+  const target = endpoints.resolve(message.to)
+  const path = encodePath(message.path)
+  const query = encodeQuery(message.query)
+  const settings = endpoints.settingsFor(target)
+  if (settings !== undefined) toAddress(settings.url, { path, query }) {
+
+  }
+  const payload = encodePayload(message.body, 'the body of a message')
+  const contentType: [string, string][] =
+    payload.contentType === undefined ? [] : [['content-type', payload.contentType]]
+  return {
+    message: {
+      id: createId('msg', now),
+      ...(key === undefined ? {} : { key }),
+      ...target,
+      method: toMethod(message.method),
+      path,
+      query,
+      headers: mergeHeaders(contentType, toHeaderList(message.headers, 'headers of the message')),
+      ...(message.type === undefined ? {} : { type: checkKey(message.type, 'the type of a message') }),
+      body: payload.bytes,
+      createdAt: now,
+    },
+    dueAt: message.after === undefined ? now : Math.max(now, toInstant(message.after, now, 'after')),
+  }
+}
+
+function toMethod(method: Message['method']): string {
+  if (method === undefined) return 'POST'
+  if (methods.includes(method)) return method
+  throw new InvalidOptionsError(
+    `method is ${JSON.stringify(method)}; a message is sent by ${methods.join(', ')}`,
+  )
+}

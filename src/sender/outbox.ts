@@ -1,0 +1,46 @@
+import type { Clock } from '../core/clock.js'
+import { createId } from '../core/ids.js'
+import { KeyConflictError } from '../errors.js'
+import type { Lane } from '../model/delivery.js'
+import { DEFAULTS } from '../options.js'
+import type { StoreSession } from '../store/store.js'
+import type { Endpoints } from './endpoints.js'
+import { type Message, toOutgoing } from './message.js'
+
+export interface Sent {
+  readonly id: string
+  readonly messageId: string
+}
+
+/**
+ * Makes a message and its delivery durable. With a key there is one: the second call finds the delivery of the first.
+ *
+ * @throws InvalidOptionsError for a message that cannot be sent.
+ * @throws EndpointRefusedError for a URL that nothing is sent to.
+ * @throws KeyConflictError when the key has a message to another target.
+ */
+export async function send(
+  key: string | undefined,
+  message: Message,
+  { session, endpoints, clock }: { session: StoreSession; endpoints: Endpoints; clock: Clock },
+): Promise<Sent> {
+  const now = clock.now()
+  const outgoing = toOutgoing(key, message, { endpoints, now })
+  const outcome = await session.send({
+    ...outgoing,
+    deliveryId: createId('dlv', now),
+    deadlineAt: now + DEFAULTS.deliveryDeadlineMs,
+  })
+  if (outcome.type === 'sent') return { id: outcome.deliveryId, messageId: outcome.messageId }
+
+  throw new KeyConflictError({
+    key: key ?? '',
+    message: `The key '${key}' has a message to ${inWords(outcome.lane)} already, so it cannot have one to ${inWords(outgoing.message.lane)}; use a key of its own for each target`,
+  })
+}
+
+function inWords(lane: Lane): string {
+  return lane.startsWith('endpoint:')
+    ? `endpoint '${lane.slice('endpoint:'.length)}'`
+    : `a URL at ${lane.slice('origin:'.length)}`
+}

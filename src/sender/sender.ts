@@ -1,0 +1,146 @@
+import { DEFAULTS, type EndpointOptions, type Observation, type ServerSettings } from '../options.js'
+import type { StoreSession } from '../store/store.js'
+import type { Watch } from '../store/watch.js'
+import type { Carrier } from './carrier.js'
+import { Courier } from './courier.js'
+import { type Delivery, DeliveryHandle } from './delivery.js'
+import { DeliveryWaits } from './delivery-waits.js'
+import { Dispatcher } from './dispatcher.js'
+import { type Endpoint, Endpoints } from './endpoints.js'
+import { createFetchCarrier } from './fetch-carrier.js'
+import { Guard, isLoopbackHost } from './guard.js'
+import type { Message } from './message.js'
+import { type Sent, send } from './outbox.js'
+import { createTransport } from './transport.js'
+
+export interface SenderParts {
+  readonly session: StoreSession
+  readonly watch: Watch
+  readonly settings: ServerSettings
+  /** It changes when a lease was lost. */
+  readonly epoch: () => number
+}
+
+/** What the rest of the library sees of sending: a parts list. */
+export class Sender {
+  readonly #parts: SenderParts
+  readonly #carrier: Carrier
+  readonly #endpoints: Endpoints
+  readonly #dispatcher: Dispatcher
+  readonly #waits: DeliveryWaits
+
+  /** @throws InvalidOptionsError when `allowPrivate` lists something that is not a range. */
+  constructor(parts: SenderParts) {
+    const { session, watch, settings, epoch } = parts
+    const { clock, allowInsecure, allowPrivate, fetch, logger } = settings
+    const development = () => isDevelopment(settings.publicUrl())
+    const guard = new Guard({ allowPrivate, development })
+    const onError = (error: unknown) => logger.error({ error }, 'sending met an error; trying again')
+    const observe = (event: Observation) => this.#tell(event)
+
+    this.#parts = parts
+    this.#carrier =
+      fetch === undefined
+        ? createTransport({ guard, connectTimeoutMs: DEFAULTS.connectTimeoutMs })
+        : createFetchCarrier(fetch)
+    this.#endpoints = new Endpoints({ allowInsecure, development, ...(fetch === undefined ? { guard } : {}) })
+    this.#waits = new DeliveryWaits({ session, watch, clock, onError })
+    const courier = new Courier({
+      session,
+      clock,
+      endpoints: this.#endpoints,
+      carrier: this.#carrier,
+      observe,
+      onError,
+    })
+    this.#dispatcher = new Dispatcher({
+      session,
+      watch,
+      clock,
+      endpoints: this.#endpoints,
+      courier,
+      epoch,
+      onError,
+    })
+  }
+
+  /**
+   * @throws InvalidOptionsError for an option that makes no sense.
+   * @throws EndpointRefusedError for an address that would not be called.
+   */
+  endpoint(name: string, options: EndpointOptions): Endpoint {
+    this.#endpoints.declare(name, options)
+    this.#dispatcher.look() // what waits for it can be sent now
+    return {
+      name,
+      send: (...given: [Omit<Message, 'to'>] | [string, Omit<Message, 'to'>]) => {
+        const [key, message] = given.length === 1 ? [undefined, given[0]] : given
+        return this.send(key, { ...message, to: name })
+      },
+    }
+  }
+
+  /** Resolves when the message is durable. @see send */
+  async send(key: string | undefined, message: Message): Promise<Delivery> {
+    const { session, settings } = this.#parts
+    return this.#handle(
+      await send(key, message, { session, endpoints: this.#endpoints, clock: settings.clock }),
+    )
+  }
+
+  /** Begins to send what is due. */
+  start(): void {
+    this.#dispatcher.start()
+  }
+
+  /** Begins no attempt any more. Resolves when those under way have ended. */
+  finish(): Promise<void> {
+    return this.#dispatcher.finish()
+  }
+
+  /** Gives back what is under way, and ends every wait for a delivery. */
+  async close(): Promise<void> {
+    await this.#dispatcher.close()
+    this.#waits.close()
+    await this.#carrier.close()
+  }
+
+  #handle(sent: Sent): Delivery {
+    const { session, settings } = this.#parts
+    return new DeliveryHandle(sent, {
+      session,
+      waits: this.#waits,
+      now: () => settings.clock.now(),
+      onCancelled: ({ id, messageId }) => {
+        const at = new Date(settings.clock.now())
+        this.#tell({
+          type: 'delivery.ended',
+          at,
+          deliveryId: id,
+          messageId,
+          status: 'dead',
+          reason: 'cancelled',
+        })
+      },
+    })
+  }
+
+  #tell(event: Observation): void {
+    const { observe, logger } = this.#parts.settings
+    try {
+      observe(event)
+    } catch (error) {
+      logger.error({ error, type: event.type }, 'observe threw an error')
+    }
+  }
+}
+
+/**
+ * A server that only this machine can reach, outside production. Before its port is open a server that was given no
+ * public URL has none yet; then it will be reached by loopback.
+ */
+function isDevelopment(publicUrl: string): boolean {
+  if (process.env.NODE_ENV === 'production') return false
+  if (publicUrl === '') return true
+  return URL.canParse(publicUrl) && isLoopbackHost(new URL(publicUrl).hostname)
+}
