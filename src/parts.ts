@@ -62,7 +62,7 @@ export async function assemble(
     observe,
     onError,
     respond: (callback, answer) => intake.respond(callback, answer),
-    schemaFor: receiverId => sources.schemaFor(receiverId),
+    schemaFor: receiver => sources.schemaFor(receiver),
   })
   const sender = new Sender({ session, watch, settings, epoch })
   sender.start()

@@ -5,8 +5,7 @@ import { createId, createToken } from './core/ids.js'
 import { createWait } from './core/wait.js'
 import { InvalidOptionsError, ServerClosedError } from './errors.js'
 import { type Listener, openListener } from './intake/listener.js'
-import { toReceiverSettings } from './intake/receiver-settings.js'
-import type { ReceiverState, ReceiverSummary } from './model/receiver.js'
+import type { ReceiverRecord, ReceiverState, ReceiverSummary } from './model/receiver.js'
 import { openStore } from './open-store.js'
 import {
   checkPublicUrl,
@@ -168,7 +167,7 @@ export class CallbackServer implements AsyncDisposable {
     const options: ReceiverOptions<T> & { reopen?: boolean } =
       (typeof first === 'string' ? second : first) ?? {}
     const { session, settings, sources, node } = this.#parts
-    const { patch, code } = toReceiverSettings(options, sources)
+    const { patch, code } = sources.toSettingsPatch(options)
     const now = settings.clock.now()
     const outcome = await session.spawn({
       id: createId('rcv', now),
@@ -273,14 +272,14 @@ export class CallbackServer implements AsyncDisposable {
     if (this.#closing !== undefined) throw new ServerClosedError()
   }
 
-  #handle<T>(receiver: { readonly id: string; readonly key?: string; readonly token: string }): Receiver<T> {
+  #handle<T>(receiver: ReceiverRecord): Receiver<T> {
     const { session, settings, sources, mailboxes, intake } = this.#parts
     return new ReceiverHandle<T>(receiver, {
       session,
       mailboxes,
       logger: settings.logger,
       toUrl: () => this.#toUrl(receiver.token),
-      accept: (data, options) => intake.accept(receiver.token, data, options),
+      accept: (data, options) => intake.accept(receiver, data, options),
       onClosed: () => {
         if (receiver.key === undefined) sources.detach(receiver.id)
       },

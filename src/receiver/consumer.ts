@@ -11,9 +11,10 @@ import {
 } from '../errors.js'
 import type { CallbackRecord } from '../model/callback.js'
 import { type Received, StoredCallback } from '../model/received.js'
+import type { ReceiverRecord } from '../model/receiver.js'
 import { type ConsumeOptions, DEFAULTS } from '../options.js'
 import type { Callback, HandedOut } from './callback.js'
-import type { Mailboxes, ReceiverName } from './mailboxes.js'
+import type { Mailboxes } from './mailboxes.js'
 import { waitForCallback } from './stream.js'
 
 export type Handler<T> = (callback: Callback<T>) => Promise<void> | void
@@ -42,7 +43,7 @@ export type ConsumerReport = (failure: {
 //   C4. `stop` takes no more and waits for the handlers under way; a server that closes does the same, for its grace.
 export class Slots<T> implements Consumer {
   readonly #mailboxes: Mailboxes
-  readonly #receiver: ReceiverName
+  readonly #receiver: ReceiverRecord
   readonly #handler: Handler<T>
   readonly #retry: RetrySettings
   readonly #report: ConsumerReport
@@ -54,7 +55,7 @@ export class Slots<T> implements Consumer {
 
   constructor(
     mailboxes: Mailboxes,
-    receiver: ReceiverName,
+    receiver: ReceiverRecord,
     options: ConsumeOptions<T>,
     handler: Handler<T>,
     report: ConsumerReport,
@@ -149,7 +150,7 @@ export class Slots<T> implements Consumer {
 
   async #groupOf(record: CallbackRecord, orderBy: (callback: Received<T>) => string): Promise<string> {
     try {
-      const data = (await this.#mailboxes.read(record)) as T
+      const data = (await this.#mailboxes.read(this.#receiver, record)) as T
       return sha256Hex(orderBy(new StoredCallback(record, data)))
     } catch {
       // A group of its own: it is read, found wanting there, and set aside with the reason.

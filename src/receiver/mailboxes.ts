@@ -4,6 +4,7 @@ import { CancelledError, InvalidInputError, ReceiverClosedError, ServerClosedErr
 import type { CallbackRecord } from '../model/callback.js'
 import { MalformedContentError } from '../model/content.js'
 import { readData } from '../model/received.js'
+import type { ReceiverRecord } from '../model/receiver.js'
 import type { Observation } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
@@ -18,14 +19,9 @@ export interface MailboxesParts {
   readonly epoch: () => number
   readonly respond: Respond
   /** The schema that applies to a receiver's callbacks in this process, if one is loaded. */
-  readonly schemaFor: (receiverId: string) => Schema | undefined
+  readonly schemaFor: (receiver: ReceiverRecord) => Schema | undefined
   readonly observe: (event: Observation) => void
   readonly onError: (error: unknown) => void
-}
-
-export interface ReceiverName {
-  readonly id: string
-  readonly key?: string
 }
 
 // The mailboxes that somebody reads in this process, and what they have handed out.
@@ -54,14 +50,14 @@ export class Mailboxes {
   }
 
   /** Queues a place at a receiver. Returns how to give it up. */
-  take(receiver: ReceiverName, place: Place): () => void {
+  take(receiver: ReceiverRecord, place: Place): () => void {
     const mailbox = this.#shared.get(receiver.id) ?? this.#create(receiver)
     this.#shared.set(receiver.id, mailbox)
     return mailbox.take(place)
   }
 
   /** A queue of one's own, for callbacks read one at a time within each group. */
-  openGrouped(receiver: ReceiverName, groupOf: (callback: CallbackRecord) => Promise<string>): Mailbox {
+  openGrouped(receiver: ReceiverRecord, groupOf: (callback: CallbackRecord) => Promise<string>): Mailbox {
     const mailbox = this.#create(receiver, groupOf)
     this.#grouped.add(mailbox)
     return mailbox
@@ -122,9 +118,9 @@ export class Mailboxes {
   }
 
   /** The data of a callback, through the schema that applies here. */
-  async read(record: CallbackRecord): Promise<unknown> {
+  async read(receiver: ReceiverRecord, record: CallbackRecord): Promise<unknown> {
     const data = await readData(record)
-    const schema = this.#parts.schemaFor(record.receiverId)
+    const schema = this.#parts.schemaFor(receiver)
     if (schema === undefined) return data
     const result = await schema['~standard'].validate(data)
     if (result.issues !== undefined) {
@@ -136,12 +132,12 @@ export class Mailboxes {
     return result.value
   }
 
-  #create(receiver: ReceiverName, groupOf?: (callback: CallbackRecord) => Promise<string>): Mailbox {
+  #create(receiver: ReceiverRecord, groupOf?: (callback: CallbackRecord) => Promise<string>): Mailbox {
     const mailbox = new Mailbox({
       ...this.#parts,
       settler: this.settler,
       receiverId: receiver.id,
-      prepare: callback => this.#prepare(callback),
+      prepare: callback => this.#prepare(receiver, callback),
       onIdle: idle => {
         if (this.#shared.get(receiver.id) === idle) this.#shared.delete(receiver.id)
       },
@@ -152,9 +148,9 @@ export class Mailboxes {
     return mailbox
   }
 
-  async #prepare(callback: Claimed): Promise<Prepared | undefined> {
+  async #prepare(receiver: ReceiverRecord, callback: Claimed): Promise<Prepared | undefined> {
     try {
-      return { ...callback, data: await this.read(callback.record) }
+      return { ...callback, data: await this.read(receiver, callback.record) }
     } catch (error) {
       const misfit = error instanceof InvalidInputError || error instanceof MalformedContentError
       if (!misfit) this.#parts.onError(error)

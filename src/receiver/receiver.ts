@@ -4,6 +4,7 @@ import type { CallbackRecord } from '../model/callback.js'
 import { MalformedContentError } from '../model/content.js'
 import type { Payload } from '../model/payload.js'
 import { type Received, StoredCallback } from '../model/received.js'
+import type { ReceiverRecord } from '../model/receiver.js'
 import type { ConsumeOptions, Logger } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Callback } from './callback.js'
@@ -78,10 +79,12 @@ export interface ReceiverParts {
 export class ReceiverHandle<T> implements Receiver<T> {
   readonly id: string
   declare readonly key?: string
+  readonly #receiver: ReceiverRecord
   readonly #parts: ReceiverParts
   #wait: Wait<unknown> | undefined
 
-  constructor(receiver: { readonly id: string; readonly key?: string }, parts: ReceiverParts) {
+  constructor(receiver: ReceiverRecord, parts: ReceiverParts) {
+    this.#receiver = receiver
     this.id = receiver.id
     if (receiver.key !== undefined) this.key = receiver.key
     this.#parts = parts
@@ -93,7 +96,7 @@ export class ReceiverHandle<T> implements Receiver<T> {
 
   next<F = never>(options: WaitOptions<F> = {}): Wait<Callback<T> | F> {
     this.#wait?.cancel()
-    const { wait } = waitForCallback<T, F>(this.#parts.mailboxes, this, options)
+    const { wait } = waitForCallback<T, F>(this.#parts.mailboxes, this.#receiver, options)
     this.#wait = wait
     return wait
   }
@@ -106,14 +109,14 @@ export class ReceiverHandle<T> implements Receiver<T> {
     const { mailboxes, logger } = this.#parts
     const onLost = (error: unknown) =>
       logger.warn({ receiverId: this.id, error }, 'a callback was taken over before it was acknowledged')
-    return { [Symbol.asyncIterator]: () => new CallbackLoop<T>(mailboxes, this, options, onLost) }
+    return { [Symbol.asyncIterator]: () => new CallbackLoop<T>(mailboxes, this.#receiver, options, onLost) }
   }
 
   consume(handler: Handler<T>): Consumer
   consume(options: ConsumeOptions<T>, handler: Handler<T>): Consumer
   consume(...given: [Handler<T>] | [ConsumeOptions<T>, Handler<T>]): Consumer {
     const [options, handler] = given.length === 1 ? [{}, given[0]] : given
-    return new Slots<T>(this.#parts.mailboxes, this, options, handler, failure => {
+    return new Slots<T>(this.#parts.mailboxes, this.#receiver, options, handler, failure => {
       const outcome = failure.retryInMs === undefined ? 'it is set aside' : 'it is tried again'
       this.#parts.logger.warn(failure, `the handler of a callback failed; ${outcome}`)
     })
@@ -145,7 +148,7 @@ export class ReceiverHandle<T> implements Receiver<T> {
   /** Through the schema where it fits; a callback that does not fit is listed all the same, with its data as they are. */
   async #read(record: CallbackRecord): Promise<Received<T>> {
     try {
-      return new StoredCallback<T>(record, (await this.#parts.mailboxes.read(record)) as T)
+      return new StoredCallback<T>(record, (await this.#parts.mailboxes.read(this.#receiver, record)) as T)
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof MalformedContentError)) throw error
       return (await toReceived(record)) as Received<T>

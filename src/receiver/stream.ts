@@ -1,9 +1,10 @@
 import { type Duration, toMs } from '../core/duration.js'
 import { createWait, type PendingWait, type WaitOptions } from '../core/wait.js'
 import { ReceiverClosedError, ServerClosedError } from '../errors.js'
+import type { ReceiverRecord } from '../model/receiver.js'
 import type { Callback, HandedOut } from './callback.js'
 import type { Place } from './mailbox.js'
-import type { Mailboxes, ReceiverName } from './mailboxes.js'
+import type { Mailboxes } from './mailboxes.js'
 
 export interface StreamOptions {
   /** Aborted, the loop rejects with the signal's reason, and what it held is released. */
@@ -18,7 +19,7 @@ const IDLE = Symbol('idle')
 /** A wait for one callback, with its place in a queue: given up in any way, it is out of the queue in that tick. */
 export function waitForCallback<T, F = never>(
   mailboxes: Mailboxes,
-  receiver: ReceiverName,
+  receiver: ReceiverRecord,
   options: WaitOptions<F> = {},
   queue: (place: Place) => () => void = place => mailboxes.take(receiver, place),
 ): PendingWait<HandedOut<T>, F> {
@@ -41,7 +42,7 @@ export function waitForCallback<T, F = never>(
 /** One loop over a receiver: what it was handed is acknowledged when it asks for the next. */
 export class CallbackLoop<T> implements AsyncIterator<Callback<T>> {
   readonly #mailboxes: Mailboxes
-  readonly #receiver: ReceiverName
+  readonly #receiver: ReceiverRecord
   readonly #options: StreamOptions
   readonly #onLost: (error: unknown) => void
   #held: HandedOut<T> | undefined
@@ -51,7 +52,7 @@ export class CallbackLoop<T> implements AsyncIterator<Callback<T>> {
 
   constructor(
     mailboxes: Mailboxes,
-    receiver: ReceiverName,
+    receiver: ReceiverRecord,
     options: StreamOptions,
     onLost: (error: unknown) => void,
   ) {
