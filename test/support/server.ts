@@ -49,3 +49,15 @@ export function recordingLogger(lines: LogLine[]): Logger {
     void lines.push({ level, facts, message })
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
+
+/** How many callbacks nobody has acknowledged, in all receivers. */
+export async function countUnread(server: CallbackServer): Promise<number> {
+  const receivers = await collect(server.receivers())
+  return receivers.reduce((sum, { unread }) => sum + unread, 0)
+}
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = []
+  for await (const item of items) collected.push(item)
+  return collected
+}
