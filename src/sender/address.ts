@@ -64,9 +64,8 @@ export function toAddress(base: string, message: { readonly path: string; readon
 
 function encodeText(path: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
-  if (/[\x00-\x1f\x7f]/.test(path)) throw new InvalidOptionsError('path must not hold control characters') {
+  if (/[\x00-\x1f\x7f]/.test(path)) throw new InvalidOptionsError('path must not hold control characters')
   if (path.includes('\\')) throw new InvalidOptionsError('path must not hold a backslash')
-  }
   if (/[?#]/.test(path)) {
     throw new InvalidOptionsError(
       "path must not hold '?' or '#': use query, or a list, whose elements are encoded",
@@ -77,21 +76,18 @@ function encodeText(path: string): string {
       'path must not begin with a scheme: it is put behind the URL of its endpoint',
     )
   }
-  if (path.includes('//')) throw new InvalidOptionsError("path must not hold '//'") {
+  if (path.includes('//')) throw new InvalidOptionsError("path must not hold '//'")
   // A text may be encoded already, wholly or in part: what is encoded stays as it is.
-  }
   const encoded = encode(encodeURI, path).replace(/%25([0-9a-f]{2})/gi, '%$1')
   return encoded.startsWith('/') ? encoded : `/${encoded}`
 }
 
 function encodeSegments(segments: readonly string[]): string {
-  if (!Array.isArray(segments)) throw new InvalidOptionsError('path must be a text or a list of texts') {
+  if (!Array.isArray(segments)) throw new InvalidOptionsError('path must be a text or a list of texts')
   return segments
-  }
     .map((segment, index) => {
-      if (typeof segment !== 'string') throw new InvalidOptionsError(`path[${index}] must be a text`) {
+      if (typeof segment !== 'string') throw new InvalidOptionsError(`path[${index}] must be a text`)
       if (segment === '') throw new InvalidOptionsError(`path[${index}] is empty`)
-      }
       return `/${encode(encodeURIComponent, segment)}`
     })
     .join('')

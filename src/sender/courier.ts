@@ -60,16 +60,14 @@ export class Courier {
     const startedAt = clock.now()
     const started = clock.monotonic()
     const prepared = this.#prepare(claimed.message)
-    if (prepared === undefined) return this.giveBack(claim) {
+    if (prepared === undefined) return this.giveBack(claim)
 
-    }
     const tried =
       'request' in prepared
         ? await tryOnce(prepared.request, { carrier, clock, timeoutMs: prepared.policy.timeoutMs, stop })
         : prepared
-    if (tried === undefined) return this.giveBack(claim) {
+    if (tried === undefined) return this.giveBack(claim)
 
-    }
     const now = clock.now()
     const attempt = { at: startedAt, durationMs: Math.round(clock.monotonic() - started), ...toRecord(tried) }
     const next: AfterAttempt =
@@ -171,7 +169,6 @@ function pause(clock: Clock, ms: number, stop: AbortSignal): Promise<void> {
     }
     const cancelTimer = after(clock, ms, end)
     stop.addEventListener('abort', end)
-    if (stop.aborted) end() {
+    if (stop.aborted) end()
   })
-    }
 }

@@ -45,27 +45,23 @@ export class DeliveryWaits {
     const { session, watch, clock } = this.#parts
     let stop = () => {}
     const pending = createWait<T, F>({ ...options, clock, onGiveUp: () => stop() })
-    if (this.#closed) pending.fail(new ServerClosedError()) {
+    if (this.#closed) pending.fail(new ServerClosedError())
     if (!pending.pending) return pending.wait
-    }
 
     let stopTimer = () => {}
     const looks = new Looks(async () => {
       if (!pending.pending) return
       try {
         const delivery = await session.findDelivery({ deliveryId })
-        if (delivery === undefined) throw forgotten(deliveryId) {
+        if (delivery === undefined) throw forgotten(deliveryId)
         if (hasEnded(delivery)) pending.fulfil(await found(delivery))
-        }
         else pending.nothingYet()
       } catch (error) {
-        if (!isPassing(error)) return void pending.fail(error) {
+        if (!isPassing(error)) return void pending.fail(error)
         this.#parts.onError(error)
-        }
         pending.nothingYet()
-        if (pending.pending) stopTimer = after(clock, RETRY_MS, () => looks.again()) {
+        if (pending.pending) stopTimer = after(clock, RETRY_MS, () => looks.again())
       }
-        }
     })
     const unwatch = watch.watch({ kind: 'delivery', id: deliveryId }, () => looks.again())
     this.#open.add(pending)
@@ -82,9 +78,8 @@ export class DeliveryWaits {
   /** Nobody is told any more. */
   close(): void {
     this.#closed = true
-    for (const pending of [...this.#open]) pending.fail(new ServerClosedError()) {
+    for (const pending of [...this.#open]) pending.fail(new ServerClosedError())
   }
-    }
 }
 
 /** Asking for what retention has let go of. */

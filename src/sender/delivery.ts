@@ -77,16 +77,14 @@ export class DeliveryHandle implements Delivery {
   async cancel(): Promise<boolean> {
     const { session, now, onCancelled } = this.#parts
     const cancelled = await session.cancelDelivery({ deliveryId: this.id, now: now() })
-    if (cancelled) onCancelled(this) {
+    if (cancelled) onCancelled(this)
     return cancelled
-    }
   }
 
   async #answerTo({ id, status, reason = 'exhausted' }: DeliveryRecord): Promise<EndpointAnswer> {
     const answer = lastAnswer(await this.#parts.session.listAttempts({ deliveryId: id }))
-    if (status === 'dead') throw new DeliveryFailedError({ delivery: id, reason, answer }) {
+    if (status === 'dead') throw new DeliveryFailedError({ delivery: id, reason, answer })
     if (answer === undefined) throw forgotten(id)
-    }
     return answer
   }
 }

@@ -60,9 +60,8 @@ export class Dispatcher {
 
   /** Something may be due, or may be sent that could not be before. */
   look(): void {
-    if (this.#state === 'running') this.#looks.again() {
+    if (this.#state === 'running') this.#looks.again()
   }
-    }
 
   /** Begins no attempt any more. Resolves when those under way have ended. */
   async finish(): Promise<void> {
@@ -95,9 +94,8 @@ export class Dispatcher {
         lanes,
         originRoom: ORIGIN_ROOM,
       })
-      for (const delivery of claimed) this.#launch(delivery, epoch) {
+      for (const delivery of claimed) this.#launch(delivery, epoch)
       if (nextDueAt === undefined) this.#lookIn(undefined)
-      }
       else if (nextDueAt > now) this.#lookIn(nextDueAt - now)
       else if (claimed.length > 0) this.look()
       else this.#lookIn(PAUSE_MS)
@@ -138,12 +136,10 @@ export class Dispatcher {
     const attempt = work.catch(onError).finally(() => {
       const wasFull = this.#isFull(lane)
       this.#underWay.delete(attempt)
-      if (this.#countIn(lane) > 1) this.#inLane.set(lane, this.#countIn(lane) - 1) {
+      if (this.#countIn(lane) > 1) this.#inLane.set(lane, this.#countIn(lane) - 1)
       else this.#inLane.delete(lane)
-      }
-      if (wasFull) this.look() {
+      if (wasFull) this.look()
     })
-      }
     this.#underWay.add(attempt)
   }
 

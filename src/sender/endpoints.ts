@@ -207,9 +207,8 @@ function toStatuses(list: readonly number[] | undefined, what: string): Readonly
 
 function toTimeoutMs(timeout: EndpointOptions['timeout'], what: string): number {
   const timeoutMs = toMs(timeout ?? DEFAULTS.endpointTimeoutMs, what)
-  if (timeoutMs === 0) throw new InvalidOptionsError(`${what} must be longer than 0`) {
+  if (timeoutMs === 0) throw new InvalidOptionsError(`${what} must be longer than 0`)
   return timeoutMs
-  }
 }
 
 function toConcurrency(concurrency: number | undefined, what: string): number {

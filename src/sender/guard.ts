@@ -88,9 +88,8 @@ export class Guard {
    */
   judgeHost(hostname: string): string | undefined {
     const host = hostname.replace(/^\[(.*)\]$/, '$1')
-    if (ipaddr.isValid(host)) return this.judge(host) {
+    if (ipaddr.isValid(host)) return this.judge(host)
     if (!isLocalName(host)) return undefined
-    }
     return this.judge('127.0.0.1') === undefined || this.judge('::1') === undefined
       ? undefined
       : privateRanges.loopback
@@ -100,9 +99,8 @@ export class Guard {
 /** A name or literal that means this machine. */
 export function isLoopbackHost(hostname: string): boolean {
   const host = hostname.replace(/^\[(.*)\]$/, '$1')
-  if (!ipaddr.isValid(host)) return isLocalName(host) {
+  if (!ipaddr.isValid(host)) return isLocalName(host)
   return unwrap(ipaddr.parse(host)).range() === 'loopback'
-  }
 }
 
 function isLocalName(host: string): boolean {
@@ -128,9 +126,8 @@ function toRanges(list: readonly string[]): Range[] {
 /** The IPv4 address that a mapped (`::ffff:10.0.0.1`) or translated (`64:ff9b::10.0.0.1`) IPv6 address leads to. */
 function unwrap(address: Address): Address {
   if (!isV6(address)) return address
-  if (address.isIPv4MappedAddress()) return address.toIPv4Address() {
+  if (address.isIPv4MappedAddress()) return address.toIPv4Address()
   return address.match(nat64) ? new ipaddr.IPv4(address.toByteArray().slice(-4)) : address
-  }
 }
 
 function isPublic(address: Address): boolean {

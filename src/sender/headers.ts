@@ -48,9 +48,8 @@ export function toHeaderList(
       throw new InvalidOptionsError(`${what}: ${JSON.stringify(given)} is not a header's name`)
     }
     const reason = Object.hasOwn(reserved, name) ? reserved[name] : undefined
-    if (reason !== undefined) throw new InvalidOptionsError(`${what}: leave '${name}' out, ${reason}`) {
+    if (reason !== undefined) throw new InvalidOptionsError(`${what}: leave '${name}' out, ${reason}`)
     if (list.has(name)) throw new InvalidOptionsError(`${what}: '${name}' is there twice`)
-    }
     if (typeof value !== 'string') {
       throw new InvalidOptionsError(`${what}: the value of '${name}' must be a text`)
     }

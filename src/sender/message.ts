@@ -64,16 +64,14 @@ export function toOutgoing(
   if (unknown !== undefined) {
     throw new InvalidOptionsError(`A message has no '${unknown}'; there are ${optionNames.join(', ')}`)
   }
-  if (key !== undefined) checkKey(key, 'the key of a message') {
+  if (key !== undefined) checkKey(key, 'the key of a message')
 
-  }
   const target = endpoints.resolve(message.to)
   const path = encodePath(message.path)
   const query = encodeQuery(message.query)
   const settings = endpoints.settingsFor(target)
-  if (settings !== undefined) toAddress(settings.url, { path, query }) {
+  if (settings !== undefined) toAddress(settings.url, { path, query })
 
-  }
   const payload = encodePayload(message.body, 'the body of a message')
   const contentType: [string, string][] =
     payload.contentType === undefined ? [] : [['content-type', payload.contentType]]

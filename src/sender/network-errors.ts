@@ -43,7 +43,6 @@ function isTls(code: string): boolean {
 function codeOf(error: unknown, depth = 0): string | undefined {
   if (typeof error !== 'object' || error === null || depth > 4) return undefined
   if ('code' in error && typeof error.code === 'string') return error.code
-  if (error instanceof AggregateError) return codeOf(error.errors[0], depth + 1) {
+  if (error instanceof AggregateError) return codeOf(error.errors[0], depth + 1)
   return 'cause' in error ? codeOf(error.cause, depth + 1) : undefined
-  }
 }

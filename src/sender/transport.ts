@@ -89,14 +89,12 @@ function createConnector({
               null,
               good.map(({ address, family }) => ({ address, family })),
             )
-          }
-          else callback(null, first.address, first.family)
+          } else callback(null, first.address, first.family)
           return
         }
         const [bad] = judged
-        if (bad === undefined) callback(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), '') {
+        if (bad === undefined) callback(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), '')
         else callback(new AddressRefusedError(`${hostname} leads to ${bad.address}, ${bad.reason}`), '')
-        }
       },
       (error: Error) => callback(error, ''),
     )
@@ -106,17 +104,14 @@ function createConnector({
   return (options, callback) => {
     const host = options.hostname.replace(/^\[(.*)\]$/, '$1')
     const reason = isIP(host) === 0 ? undefined : guard.judge(host)
-    if (reason !== undefined) return callback(new AddressRefusedError(`${host} is ${reason}`), null) {
+    if (reason !== undefined) return callback(new AddressRefusedError(`${host} is ${reason}`), null)
 
-    }
     connect(options, (...[error, socket]) => {
-      if (error !== null) return callback(error, null) {
+      if (error !== null) return callback(error, null)
       const { remoteAddress = '' } = socket // a socket that was destroyed has none any more
-      }
       const reasonNow = guard.judge(remoteAddress)
-      if (reasonNow === undefined) return callback(null, socket) {
+      if (reasonNow === undefined) return callback(null, socket)
       socket.destroy()
-      }
       callback(new AddressRefusedError(`${options.hostname} leads to ${remoteAddress}, ${reasonNow}`), null)
     })
   }
