@@ -48,21 +48,23 @@ export function race<B extends Branches>(
 
   for (const [name, branch] of entries) {
     if (!first.pending) break
+    let wait: Wait<unknown>
     try {
-      const wait = call(name, branch)
-      waits.push(wait)
-      onEnd(wait, result => {
-        const won =
-          result.status === 'fulfilled'
-            ? first.fulfil({ name, value: result.value } as Winner<B>)
-            : first.fail(result.reason)
-        if (won) cancelAll()
-      })
+      wait = call(name, branch)
     } catch (error) {
-      if (first.fail(error)) cancelAll()
+      first.fail(error)
+      break
     }
+    waits.push(wait)
+    onEnd(wait, result => {
+      const won =
+        result.status === 'fulfilled'
+          ? first.fulfil({ name, value: result.value } as Winner<B>)
+          : first.fail(result.reason)
+      if (won) cancelAll()
+    })
   }
-  // A branch may have ended the race from inside, before its own wait was in the list.
+  // A branch may have thrown, or ended the race from inside before its own wait was in the list.
   if (!first.pending) cancelAll()
   return first.wait
 }

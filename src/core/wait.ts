@@ -151,10 +151,9 @@ class OwnedWait<T, Fallback> implements PendingWait<T, Fallback> {
       return
     }
     options.signal?.addEventListener('abort', this.#onAbort)
-    if (this.#deadline === undefined) return
-
-    if (this.#deadlineHasPassed()) this.#apply('deadline')
-    else this.#cancelTimer = options.clock.setTimer(this.#deadline.at, () => this.#apply('deadline'))
+    if (this.#deadline !== undefined) {
+      this.#cancelTimer = options.clock.setTimer(this.#deadline.at, () => this.#apply('deadline'))
+    }
   }
 
   get pending(): boolean {
@@ -170,7 +169,7 @@ class OwnedWait<T, Fallback> implements PendingWait<T, Fallback> {
   }
 
   nothingYet(): void {
-    // The timer of a deadline that has passed may still be in the queue behind us.
+    // The timer of a deadline that has passed may still be behind us in the event loop.
     if (this.#state === 'looking' && this.#deadlineHasPassed()) this.#apply('deadline')
     this.#apply('nothing')
   }

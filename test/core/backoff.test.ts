@@ -50,6 +50,9 @@ describe('what a retry option comes to', () => {
       1000, 10_000, 100_000, 120_000,
     ])
     expect(delays(resolve({ attempts: 3, delay: 0 }))).toEqual([0, 0])
+    expect(delays(resolve({ attempts: 5000, delay: 0 }), () => 0.5, 5000).every(delay => delay === 0)).toBe(
+      true,
+    )
     expect(delays(resolve({ attempts: 3, delay: '1h' }))).toEqual([3_600_000, 3_600_000])
   })
 
