@@ -5,6 +5,7 @@ import { createId, createToken } from './core/ids.js'
 import { createWait } from './core/wait.js'
 import { InvalidOptionsError, ServerClosedError } from './errors.js'
 import { type Listener, openListener } from './intake/listener.js'
+import { toReceiverSettings } from './intake/receiver-settings.js'
 import type { ReceiverRecord, ReceiverState, ReceiverSummary } from './model/receiver.js'
 import { openStore } from './open-store.js'
 import {
@@ -167,7 +168,7 @@ export class CallbackServer implements AsyncDisposable {
     const options: ReceiverOptions<T> & { reopen?: boolean } =
       (typeof first === 'string' ? second : first) ?? {}
     const { session, settings, sources, node } = this.#parts
-    const { patch, code } = sources.toSettingsPatch(options)
+    const { patch, code } = toReceiverSettings(options, sources)
     const now = settings.clock.now()
     const outcome = await session.spawn({
       id: createId('rcv', now),
