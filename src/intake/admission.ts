@@ -1,0 +1,328 @@
+import { createId } from '../core/ids.js'
+import { encodeHeaders, type RawRequest, StoredCallback } from '../model/received.js'
+import { type ReceiverRecord, stateAt } from '../model/receiver.js'
+import { DEFAULTS, type ServerSettings } from '../options.js'
+import type { AcceptInput, AcceptOutcome } from '../store/receiving.js'
+import type { StoreSession } from '../store/store.js'
+import { type Judgement, judge } from '../verify/verdict.js'
+import type { IntakeRules } from './answering.js'
+import type { Answers, Unanswered } from './answers.js'
+import { findDeliveryId } from './delivery-id.js'
+import { type Inspection, inspect } from './inspection.js'
+import { openPage } from './page.js'
+import { problem, retryLater } from './problem.js'
+import { toPublicUrl, UnacceptedRequest } from './raw-request.js'
+import { ReceiverCache } from './receiver-cache.js'
+import { ACCEPTED, asDuplicate, type Reply, toStoredAnswer } from './reply.js'
+import { type Body, headerOf, type IntakeRequest } from './request.js'
+import type { Sources } from './sources.js'
+
+/** An observation, but for its instant. */
+export type Happening =
+  | {
+      readonly type: 'callback.accepted'
+      readonly receiverId: string
+      readonly callbackId: string
+      readonly seq: number
+    }
+  | { readonly type: 'callback.duplicate'; readonly receiverId: string; readonly callbackId: string }
+  | { readonly type: 'callback.refused'; readonly receiverId?: string; readonly status: number }
+
+export interface AdmissionParts {
+  readonly session: StoreSession
+  readonly sources: Sources
+  readonly answers: Answers
+  readonly settings: ServerSettings
+  /** Told what has happened, after it is durable. */
+  readonly observe: (event: Happening) => void
+}
+
+/** What came of judging a request by one version of a receiver's settings. */
+type Judged =
+  | { readonly type: 'replied'; readonly reply: Reply }
+  /** The settings were out of date: judge by these. */
+  | { readonly type: 'stale'; readonly receiver: ReceiverRecord }
+  /** Not to be accepted, by settings that may be out of date; `say` is asked once they are known to be current. */
+  | { readonly type: 'refused'; readonly say: (current: ReceiverRecord) => Reply | Promise<Reply> }
+
+interface Candidate {
+  readonly request: IntakeRequest
+  readonly receiver: ReceiverRecord
+  readonly rules: IntakeRules
+  readonly callbackId: string
+  readonly body: Uint8Array
+  readonly deliveryId: string | undefined
+  readonly content: Inspection
+}
+
+/** How often settings may change under one request before its sender is asked to come again. */
+const MOST_ROUNDS = 4
+
+const VERIFIED: Judgement = { ok: true }
+
+// From a request to what its sender reads, in the promised order: token, method, size, signature; then duplicate, ended,
+// content and capacity, which the store judges in one command.
+//
+// Owns:   what is remembered of receivers between requests.
+// Leaves: all that only the receiver's row can know to the store, and waiting for answers to `Answers`.
+//
+//   J1. What is remembered lets nothing in by itself, because the store compares the version of the settings; and it
+//       keeps nothing out: before a request is refused its receiver is read, and if it has changed, judges anew.
+//   J2. Where code is missing nothing is judged: ended receivers say so, open ones ask the sender to come again.
+//   J3. Nothing a sender reads tells of keys, sources, other receivers, or why a signature did not pass.
+export class Admission {
+  readonly #parts: AdmissionParts
+  readonly #cache = new ReceiverCache(DEFAULTS.cachedReceivers)
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts
+  }
+
+  async admit(request: IntakeRequest): Promise<Reply> {
+    const { token } = request.route
+    const remembered = this.#cache.get(token, this.#now())
+    let receiver = remembered ?? (await this.#find(token))
+    let current = remembered === undefined
+    const callbackId = createId('cb', this.#now())
+
+    for (let round = 0; round < MOST_ROUNDS && receiver !== undefined; round++) {
+      const judged: Judged = await this.#judge(request, receiver, callbackId)
+      if (judged.type === 'replied') return judged.reply
+      if (judged.type === 'stale') {
+        receiver = judged.receiver
+        this.#cache.put(receiver)
+        continue
+      }
+      const judgedVersion: number = receiver.version
+      if (!current) receiver = await this.#find(token)
+      current = true
+      if (receiver?.version === judgedVersion) return this.#refused(await judged.say(receiver), receiver)
+    }
+    const reply = receiver === undefined ? problem('not-found') : retryLater('unavailable')
+    return this.#refused(reply, receiver)
+  }
+
+  /** The receiver behind a token, as it is now. */
+  async #find(token: string): Promise<ReceiverRecord | undefined> {
+    const receiver = await this.#parts.session.findReceiver({ token, now: this.#now() })
+    if (receiver === undefined) this.#cache.drop(token)
+    else this.#cache.put(receiver)
+    return receiver
+  }
+
+  async #judge(request: IntakeRequest, receiver: ReceiverRecord, callbackId: string): Promise<Judged> {
+    const rules = this.#parts.sources.rulesFor(receiver)
+    if (rules === undefined) return refusal(current => this.#notLoaded(current))
+
+    const { method, rawHeaders } = request
+    if (!rules.methods.some(taken => taken === method))
+      return refusal(now => this.#visit(request, rules, now))
+
+    const tooLarge = Number(headerOf(rawHeaders, 'content-length')) > rules.maxBodyBytes
+    const body = tooLarge ? 'too_large' : await request.readBody(rules.maxBodyBytes)
+    if (typeof body === 'string') return refusal(() => this.#withoutBody(body))
+
+    let raw: RawRequest | undefined
+    const toRaw = () => (raw ??= new UnacceptedRequest(request, this.#toUrl(request), body))
+    const verdict = rules.verify.length === 0 ? VERIFIED : await judge(rules.verify, toRaw())
+    if (!verdict.ok) return refusal(current => this.#notVerified(current, verdict.reason))
+
+    let deliveryId: string | undefined
+    try {
+      deliveryId = findDeliveryId(rules.dedupe, { rawHeaders, raw: toRaw, verified: verdict.deliveryId })
+    } catch (error) {
+      return refusal(current => this.#broken('dedupe', current, error))
+    }
+    const inspecting = inspect(headerOf(rawHeaders, 'content-type'), body, rules.schema)
+    const content = inspecting instanceof Promise ? await inspecting : inspecting
+    return this.#accept({ request, receiver, rules, callbackId, body, deliveryId, content })
+  }
+
+  async #accept(candidate: Candidate): Promise<Judged> {
+    const { receiver, rules, content } = candidate
+    const given = rules.answering.type === 'fixed' ? rules.answering.reply : undefined
+    const fixed = given instanceof Promise ? await this.#read(given) : given
+    const command = this.#toCommand(candidate, fixed)
+    const outcome = await this.#parts.session.accept(command)
+    switch (outcome.type) {
+      case 'accepted':
+        return {
+          type: 'replied',
+          reply: await this.#accepted(candidate, { command, seq: outcome.seq, fixed }),
+        }
+      case 'duplicate':
+        return { type: 'replied', reply: await this.#repeated(candidate, outcome) }
+      case 'stale':
+        return outcome
+      case 'ended':
+        this.#cache.drop(receiver.token)
+        return this.#final(problem('receiver-ended'), receiver)
+      case 'refused':
+        return this.#final(this.#contentRefused(receiver, content), receiver)
+      case 'full':
+        return this.#final(retryLater('mailbox-full'), receiver)
+      case 'unknown':
+        this.#cache.drop(receiver.token)
+        return this.#final(problem('not-found'), undefined)
+    }
+  }
+
+  #toCommand(
+    { request, receiver, rules, callbackId, body, deliveryId, content }: Candidate,
+    answer: Reply | undefined,
+  ): AcceptInput {
+    const now = this.#now()
+    return {
+      callbackId,
+      receiverId: receiver.id,
+      version: receiver.version,
+      now,
+      method: request.method,
+      path: request.route.path,
+      query: request.route.query,
+      headers: encodeHeaders(request.rawHeaders),
+      body,
+      dedupeUntil: now + rules.dedupeWindowMs,
+      content: content.ok ? 'good' : 'refused',
+      capacity: rules.capacity,
+      ...(deliveryId === undefined ? {} : { deliveryId }),
+      // Without an id nothing can repeat it, and nobody will ask for the answer.
+      ...(deliveryId === undefined || answer === undefined ? {} : { answer: toStoredAnswer(answer) }),
+    }
+  }
+
+  #accepted(
+    { request, receiver, rules, body, content }: Candidate,
+    { command, seq, fixed }: { command: AcceptInput; seq: number; fixed: Reply | undefined },
+  ): Reply | Promise<Reply> {
+    const { answers, observe } = this.#parts
+    const { callbackId, now: receivedAt } = command
+    observe({ type: 'callback.accepted', receiverId: receiver.id, callbackId, seq })
+    if (fixed !== undefined) return fixed
+
+    const callback = toUnanswered(callbackId, receivedAt, rules)
+    const { answering } = rules
+    if (answering.type !== 'computed') return answers.wait(callback, request)
+    const data = content.ok && content.data !== body ? content.data : new Uint8Array(body)
+    const received = new StoredCallback({ ...command, id: callbackId, receivedAt, seq }, data)
+    return answers.compute(callback, () => answering.respond(received))
+  }
+
+  #repeated(
+    { request, receiver, rules }: Candidate,
+    first: Extract<AcceptOutcome, { type: 'duplicate' }>,
+  ): Reply | Promise<Reply> {
+    const { callbackId, receivedAt, answer } = first
+    this.#parts.observe({ type: 'callback.duplicate', receiverId: receiver.id, callbackId })
+    if (answer !== undefined) return asDuplicate(answer)
+    return this.#parts.answers.wait(toUnanswered(callbackId, receivedAt, rules), request).then(asDuplicate)
+  }
+
+  #notLoaded(receiver: ReceiverRecord): Reply {
+    if (stateAt(receiver, this.#now()) !== 'open') return problem('receiver-ended')
+    this.#parts.settings.logger.warn(
+      { receiverId: receiver.id, source: receiver.settings.source, inline: receiver.settings.inline },
+      'a request cannot be judged here: declare the source of its receiver, or spawn it again with its functions',
+    )
+    return retryLater('unavailable')
+  }
+
+  async #visit(
+    request: IntakeRequest,
+    { methods, page }: IntakeRules,
+    receiver: ReceiverRecord,
+  ): Promise<Reply> {
+    if (page === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) {
+      const allow = page === undefined ? methods : new Set([...methods, 'GET', 'HEAD'])
+      return problem('method-not-allowed', { headers: { allow: [...allow].join(', ') } })
+    }
+    try {
+      return await openPage(page, receiver, { request, url: this.#toUrl(request), now: this.#now() })
+    } catch (error) {
+      return this.#broken('page', receiver, error)
+    }
+  }
+
+  #withoutBody(why: Exclude<Body, Uint8Array>): Reply {
+    switch (why) {
+      case 'too_large':
+        return problem('body-too-large')
+      case 'too_slow':
+        return problem('body-too-slow')
+      case 'incomplete':
+        return problem('body-incomplete')
+      case 'already_read':
+        this.#parts.settings.logger.error(
+          {},
+          'the body of a request was read before it came here: mount the handler before any body parser',
+        )
+        return problem('internal-error', {
+          detail:
+            'The body was read before the request came here: mount this handler before any body parser.',
+        })
+    }
+  }
+
+  #notVerified({ id: receiverId }: ReceiverRecord, reason: string): Reply {
+    this.#parts.settings.logger.warn({ receiverId, reason }, 'a request did not pass verification')
+    return problem('signature-refused')
+  }
+
+  #contentRefused(receiver: ReceiverRecord, content: Inspection): Reply {
+    if (content.ok) throw new Error('The store refused content that was found to be good')
+    if (content.fault !== undefined) return this.#broken('schema', receiver, content.fault.error)
+    return content.reply
+  }
+
+  /** Code of the user's that threw: not the sender's doing, so it may come again. */
+  #broken(what: 'dedupe' | 'schema' | 'page', { id: receiverId }: ReceiverRecord, error: unknown): Reply {
+    this.#parts.settings.logger.error({ receiverId, error }, `${what} threw; the sender reads 500`)
+    return problem('internal-error')
+  }
+
+  async #read(reply: Promise<Reply>): Promise<Reply> {
+    try {
+      return await reply
+    } catch (error) {
+      this.#parts.settings.logger.error(
+        { error },
+        'the answer given as respond cannot be sent; the sender reads 202',
+      )
+      return ACCEPTED
+    }
+  }
+
+  #final(reply: Reply, receiver: ReceiverRecord | undefined): Judged {
+    return { type: 'replied', reply: this.#refused(reply, receiver) }
+  }
+
+  #refused(reply: Reply, receiver: ReceiverRecord | undefined): Reply {
+    const { status } = reply
+    if (status >= 400) {
+      this.#parts.observe({
+        type: 'callback.refused',
+        status,
+        ...(receiver === undefined ? {} : { receiverId: receiver.id }),
+      })
+    }
+    return reply
+  }
+
+  #toUrl(request: IntakeRequest): string {
+    const { publicUrl, prefix } = this.#parts.settings
+    return toPublicUrl(`${publicUrl().replace(/\/+$/, '')}${prefix}`, request)
+  }
+
+  #now(): number {
+    return this.#parts.settings.clock.now()
+  }
+}
+
+function refusal(say: (current: ReceiverRecord) => Reply | Promise<Reply>): Judged {
+  return { type: 'refused', say }
+}
+
+function toUnanswered(callbackId: string, receivedAt: number, rules: IntakeRules): Unanswered {
+  const { respondTimeoutMs, dedupeWindowMs } = rules
+  return { callbackId, receivedAt, respondTimeoutMs, until: receivedAt + dedupeWindowMs }
+}

@@ -1,0 +1,111 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { concat } from '../core/bytes.js'
+import { after, type Clock } from '../core/clock.js'
+import { DEFAULTS } from '../options.js'
+import { hasNoBody, type Reply } from './reply.js'
+import { type Body, EMPTY_BODY, type IntakeRequest } from './request.js'
+import type { Route } from './route.js'
+
+/**
+ * A request of `node:http`.
+ *
+ *   N1. Nothing is read before `readBody`, and nothing is read on once it has said why not.
+ *   N2. A body that ends before its end, by an abort or a lost connection, is `incomplete`, never a shorter body.
+ */
+export class NodeRequest implements IntakeRequest {
+  readonly route: Route
+  readonly #message: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #clock: Clock
+  readonly #chunks: Uint8Array[] = []
+  #length = 0
+  #begun = false
+
+  constructor(message: IncomingMessage, response: ServerResponse, parts: { route: Route; clock: Clock }) {
+    this.#message = message
+    this.#response = response
+    this.route = parts.route
+    this.#clock = parts.clock
+  }
+
+  get method(): string {
+    return this.#message.method ?? ''
+  }
+
+  get rawHeaders(): readonly string[] {
+    return this.#message.rawHeaders
+  }
+
+  get gone(): boolean {
+    return this.#response.destroyed
+  }
+
+  onGone(listener: () => void): () => void {
+    this.#response.once('close', listener)
+    return () => this.#response.off('close', listener)
+  }
+
+  readBody(maxBytes: number): Promise<Body> {
+    const message = this.#message
+    const begun = this.#begun
+    this.#begun = true
+    if (!begun && message.readableDidRead) return Promise.resolve('already_read')
+    if (this.#length > maxBytes) return Promise.resolve('too_large')
+    if (message.readableEnded) return Promise.resolve(this.#read())
+    if (message.destroyed) return Promise.resolve('incomplete')
+
+    return new Promise(resolve => {
+      const settle = (body: Body) => {
+        stopTimer()
+        if (typeof body === 'string') {
+          message.off('data', onData).off('end', onEnd).off('close', onClose)
+          message.pause()
+        }
+        resolve(body)
+      }
+      const onData = (chunk: Uint8Array) => {
+        this.#chunks.push(chunk)
+        this.#length += chunk.length
+        if (this.#length > maxBytes) settle('too_large')
+      }
+      const onEnd = () => settle(this.#read())
+      const onClose = () => settle('incomplete')
+      const stopTimer = after(this.#clock, DEFAULTS.bodyTimeoutMs, () => settle('too_slow'))
+      message.on('data', onData).on('end', onEnd).on('close', onClose)
+      if (begun) message.resume()
+    })
+  }
+
+  #read(): Uint8Array {
+    return this.#length === 0 ? EMPTY_BODY : concat(this.#chunks, this.#length)
+  }
+}
+
+/** The target as it was sent; Express takes the path it is mounted under out of `url`. */
+export function targetsOf(message: IncomingMessage & { readonly originalUrl?: unknown }): readonly string[] {
+  const { url = '', originalUrl } = message
+  return typeof originalUrl === 'string' && originalUrl !== url ? [originalUrl, url] : [url]
+}
+
+export function sendReply(
+  response: ServerResponse,
+  { status, headers, body, close }: Reply,
+  clock: Clock,
+): void {
+  if (response.headersSent || response.destroyed) return
+  const lines: string[] = []
+  for (const [name, value] of headers) lines.push(name, value)
+  if (!hasNoBody(status)) lines.push('content-length', String(body.length))
+  if (close !== true) {
+    response.writeHead(status, lines)
+    response.end(body)
+    return
+  }
+  if (response.req.httpVersionMajor < 2) lines.push('connection', 'close')
+  response.writeHead(status, lines)
+  // A connection that is cut with something unread in it is reset, and a sender that is still writing would never see
+  // its answer. So it gets the answer at once, and a moment to read it.
+  response.write(body)
+  const stopTimer = after(clock, DEFAULTS.lingerMs, () => response.end())
+  response.once('close', stopTimer)
+}

@@ -1,0 +1,51 @@
+import { decodeHeaders, encodeHeaders, type RawRequest } from '../model/received.js'
+import type { IntakeRequest } from './request.js'
+
+/** A request for verifiers and `dedupe`, made only when there are any; its parts are parsed when they are asked for. */
+export class UnacceptedRequest implements RawRequest {
+  readonly url: string
+  readonly #request: IntakeRequest
+  readonly #body: Uint8Array
+  #headers: Headers | undefined
+  #query: URLSearchParams | undefined
+
+  /** `url` is the one under which the sender called. */
+  constructor(request: IntakeRequest, url: string, body: Uint8Array) {
+    this.#request = request
+    this.url = url
+    this.#body = body
+  }
+
+  get method(): string {
+    return this.#request.method
+  }
+
+  get path(): string {
+    return this.#request.route.path
+  }
+
+  get query(): URLSearchParams {
+    this.#query ??= new URLSearchParams(this.#request.route.query)
+    return this.#query
+  }
+
+  get headers(): Headers {
+    this.#headers ??= toHeaders(this.#request.rawHeaders)
+    return this.#headers
+  }
+
+  /** A copy: what is stored is what came in, whatever a verifier does to it. */
+  bytes(): Uint8Array {
+    return new Uint8Array(this.#body)
+  }
+}
+
+/** The URL under which the world reaches a receiver, and whatever was appended to it. */
+export function toPublicUrl(base: string, request: IntakeRequest): string {
+  const { token, path, query } = request.route
+  return `${base}/${token}${path}${query === '' ? '' : `?${query}`}`
+}
+
+export function toHeaders(rawHeaders: readonly string[]): Headers {
+  return decodeHeaders(encodeHeaders(rawHeaders))
+}

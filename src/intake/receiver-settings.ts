@@ -1,0 +1,59 @@
+import { toMs } from '../core/duration.js'
+import { InvalidOptionsError } from '../errors.js'
+import type { InlineCode, SettingsPatch } from '../model/receiver.js'
+import type { ReceiverOptions, Source } from '../options.js'
+import {
+  checkOptionNames,
+  type GivenCode,
+  sourceOptionNames,
+  toCount,
+  toGivenCode,
+  toSourceNumbers,
+} from './source-options.js'
+
+const receiverOptionNames = ['from', 'ttl', 'capacity', 'reopen', ...sourceOptionNames]
+
+const inlineNames: readonly InlineCode[] = ['verify', 'dedupe', 'respond']
+
+/**
+ * What a `spawn` changes in the store, and the code that stays in the process.
+ *
+ * @throws InvalidOptionsError that says which option, and what to write instead.
+ */
+export function toReceiverSettings<T>(
+  options: ReceiverOptions<T>,
+  sources: { has(source: string): boolean },
+): { readonly patch: SettingsPatch; readonly code: GivenCode } {
+  checkOptionNames(options, receiverOptionNames, 'A receiver')
+  const source = toSourceName(options.from, sources)
+  const code = toGivenCode(options)
+  if (typeof source === 'string' && code.verify != null) {
+    throw new InvalidOptionsError(
+      `A receiver takes its checks from the source '${source}' or brings its own verify; leave one of the two out`,
+    )
+  }
+  const brings = inlineNames.filter(name => code[name] != null)
+  const patch: SettingsPatch = {
+    ...toSourceNumbers(options),
+    ...(options.capacity === undefined ? {} : { capacity: toCount(options.capacity, 'capacity') }),
+    ...(options.ttl === undefined ? {} : { ttlMs: toMs(options.ttl, 'ttl') }),
+    ...(source === undefined ? {} : { source }),
+    ...(brings.length === 0 ? {} : { brings }),
+    ...(code.verify === null ? { dropsVerify: true } : {}),
+  }
+  return { patch, code }
+}
+
+function toSourceName(
+  from: Source<unknown> | null | undefined,
+  sources: { has(source: string): boolean },
+): string | null | undefined {
+  if (from === undefined || from === null) return from
+  if (typeof from !== 'object' || typeof from.name !== 'string') {
+    throw new InvalidOptionsError('from must be a source: what server.source(name, options) returns')
+  }
+  if (sources.has(from.name)) return from.name
+  throw new InvalidOptionsError(
+    `The source '${from.name}' is not declared on this server; declare it with server.source('${from.name}', …) first`,
+  )
+}

@@ -1,0 +1,16 @@
+import { after, type Clock } from '../core/clock.js'
+import { formatMs } from '../core/duration.js'
+import { TimeoutError } from '../errors.js'
+
+/** The result of work that is not ours to stop, or a `TimeoutError` when it takes too long. */
+export async function within<T>(clock: Clock, ms: number, what: string, work: Promise<T> | T): Promise<T> {
+  let stopTimer = () => {}
+  const late = new Promise<never>((_, reject) => {
+    stopTimer = after(clock, ms, () => reject(new TimeoutError(`${what} took longer than ${formatMs(ms)}`)))
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    stopTimer()
+  }
+}
