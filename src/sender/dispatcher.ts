@@ -15,7 +15,7 @@ import { Looks } from './looks.js'
 //   D1. Only a delivery that was claimed is sent, and the claim is in the store before the request leaves.
 //   D2. No lane has more attempts under way than it has room for, and none waits for another's: a claim asks for all
 //       lanes that have room, and an attempt that ends makes room in its own.
-//   D3. The store is asked when something may be due: after a wake-up, when a full lane has room again, at the instant
+//   D3. The store is asked when something may be due: after a wake-up, when a lane with a backlog has room again, at the instant
 //       it named. Never once for each delivery that waits.
 //   D4. A failing store stops nothing for good: it is asked again a little later.
 
@@ -33,14 +33,16 @@ const ORIGIN_ROOM = DEFAULTS.endpointConcurrency
 const LARGEST_CLAIM = 256
 /** Bounds memory and sockets. Lanes are far smaller, so it takes over a hundred dead ones to reach it. */
 const MOST_AT_ONCE = 2_048
-/** What is due but was not handed out is not asked for in a tight loop. */
-const PAUSE_MS = 100
+/** Before the store is asked again that failed, or that says something is due and does not hand it out. */
+const PAUSE_MS = 1_000
 
 export class Dispatcher {
   readonly #parts: DispatcherParts
   readonly #looks = new Looks(() => this.#lookOnce())
   readonly #underWay = new Set<Promise<void>>()
   readonly #inLane = new Map<Lane, number>()
+  /** Lanes in which more may be due than there was room for. */
+  readonly #backlogged = new Set<Lane>()
   /** Aborted when attempts under way are given back. */
   readonly #stop = new AbortController()
   #state: 'new' | 'running' | 'finishing' = 'new'
@@ -94,6 +96,7 @@ export class Dispatcher {
         lanes,
         originRoom: ORIGIN_ROOM,
       })
+      this.#noteBacklog(lanes, claimed)
       for (const delivery of claimed) this.#launch(delivery, epoch)
       if (nextDueAt === undefined) this.#lookIn(undefined)
       else if (nextDueAt > now) this.#lookIn(nextDueAt - now)
@@ -134,18 +137,25 @@ export class Dispatcher {
     const work =
       this.#state === 'running' ? courier.deliver(claimed, claim, this.#stop.signal) : courier.giveBack(claim)
     const attempt = work.catch(onError).finally(() => {
-      const wasFull = this.#isFull(lane)
+      const moreMayWait = this.#backlogged.has(lane) || this.#underWay.size >= MOST_AT_ONCE
       this.#underWay.delete(attempt)
       if (this.#countIn(lane) > 1) this.#inLane.set(lane, this.#countIn(lane) - 1)
       else this.#inLane.delete(lane)
-      if (wasFull) this.look()
+      if (moreMayWait) this.look()
     })
     this.#underWay.add(attempt)
   }
 
-  #isFull(lane: Lane): boolean {
-    const room = isOrigin(lane) ? ORIGIN_ROOM : this.#parts.endpoints.concurrencyOf(lane)
-    return this.#countIn(lane) >= room || this.#underWay.size >= MOST_AT_ONCE
+  /** A claim that took all it had room for may have left some behind; one that took less has not. */
+  #noteBacklog(lanes: Readonly<Record<Lane, number>>, claimed: readonly ClaimedDelivery[]): void {
+    const taken = new Map<Lane, number>()
+    for (const { delivery } of claimed) taken.set(delivery.lane, (taken.get(delivery.lane) ?? 0) + 1)
+    for (const lane of new Set([...taken.keys(), ...this.#backlogged])) {
+      const room = isOrigin(lane) ? ORIGIN_ROOM - (lanes[lane] ?? 0) : (lanes[lane] ?? 0)
+      if (room <= 0) continue // it was not asked for
+      if ((taken.get(lane) ?? 0) >= room) this.#backlogged.add(lane)
+      else this.#backlogged.delete(lane)
+    }
   }
 
   #countIn(lane: Lane): number {

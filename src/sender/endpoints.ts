@@ -109,11 +109,6 @@ export class Endpoints {
     }
   }
 
-  /** None for an endpoint that is not declared. */
-  concurrencyOf(lane: Lane): number {
-    return this.#declared.get(nameOf(lane))?.concurrency ?? 0
-  }
-
   #settings(what: string, options: EndpointOptions): Policy & { readonly url: string } {
     if (typeof options !== 'object' || options === null) {
       throw new InvalidOptionsError(`${what} needs options, with a url at least`)
