@@ -1,0 +1,171 @@
+import type { FailureReason } from '../../model/callback.js'
+import type { Failure } from '../../model/failure.js'
+import type { CallbackCommands, ClaimInput, ClaimOutcome } from '../receiving.js'
+import { claimedCallback, type Data, endCallback, letGo, liveNode, stateOf } from './data.js'
+import { frozenCopy } from './frozen.js'
+import type { CallbackRow, NodeRow, ReceiverRow } from './rows.js'
+
+const NO_BYTES = new Uint8Array()
+
+/** Hand-outs, and how they end. */
+export function callbackCommands(data: Data): CallbackCommands {
+  return {
+    claim(input) {
+      const receiver = data.receivers.get(input.receiverId)
+      if (receiver === undefined) return { callbacks: [], ungrouped: [], state: 'closed', unread: false }
+      const node = liveNode(data, input.epoch, input.now)
+      const taken = node === undefined ? { callbacks: [], ungrouped: [] } : take(data, receiver, node, input)
+      const lookAgainAt = node === undefined ? undefined : nextLook(data, receiver, input.now)
+      return {
+        ...taken,
+        state: stateOf(data, receiver, input.now),
+        unread: receiver.unread.size > 0,
+        ...(lookAgainAt === undefined ? {} : { lookAgainAt }),
+      }
+    },
+
+    acknowledge({ claims, now }) {
+      const receiverIds = new Set<string>()
+      const done = claims.map(claim => {
+        const callback = claimedCallback(data, claim, now)
+        if (callback === undefined) return false
+        const { receiver } = callback
+        const isNextReady = endCallback(data, callback, 'done', now)
+        dropContent(callback)
+        const isEmpty = receiver.unread.size === 0 && stateOf(data, receiver, now) !== 'open'
+        if (isNextReady || isEmpty) receiverIds.add(receiver.id)
+        return true
+      })
+      return { done, receiverIds: [...receiverIds] }
+    },
+
+    release({ claim, now, dueAt, as }) {
+      const callback = claimedCallback(data, claim, now)
+      if (callback === undefined) return false
+      if (as === 'uncounted') callback.attempt -= 1
+      else callback.crashes = 0
+      if (as === 'failure') callback.failures += 1
+      letGo(callback)
+      callback.receiver.unread.putBack(callback, dueAt)
+      return true
+    },
+
+    giveUp({ claim, now, reason, error }) {
+      const callback = claimedCallback(data, claim, now)
+      if (callback === undefined) return false
+      setAside(data, callback, { reason, error, now })
+      return true
+    },
+
+    listFailed({ receiverId, limit, after }) {
+      const page = []
+      for (const { record, attempt, failure } of data.receivers.get(receiverId)?.failed.from(after) ?? []) {
+        if (page.length >= limit) break
+        if (failure !== undefined) page.push({ ...record, attempt, ...failure })
+      }
+      return page
+    },
+
+    retryFailed(input) {
+      const callback = failedCallback(data, input)
+      if (callback === undefined) return false
+      const { receiver } = callback
+      receiver.failed.delete(callback)
+      data.endedCallbacks.delete(callback)
+      callback.failure = undefined
+      callback.endedAt = undefined
+      callback.failures = 0
+      callback.crashes = 0
+      receiver.unread.add(callback)
+      if (receiver.state !== 'open') data.leftovers.add(receiver)
+      return true
+    },
+
+    discardFailed(input) {
+      const callback = failedCallback(data, input)
+      if (callback === undefined) return false
+      callback.receiver.failed.delete(callback)
+      data.endedCallbacks.delete(callback)
+      callback.state = 'discarded'
+      callback.endedAt = input.now
+      data.endedCallbacks.add(callback)
+      dropContent(callback)
+      return true
+    },
+
+    news({ now, receiverIds, deliveryIds, callbackIds }) {
+      const deservesLook = (receiverId: string): boolean => {
+        const receiver = data.receivers.get(receiverId)
+        if (receiver === undefined || stateOf(data, receiver, now) !== 'open') return true
+        return receiver.unread.hasSomethingFor(now)
+      }
+      return {
+        receiverIds: receiverIds.filter(deservesLook),
+        deliveryIds: deliveryIds.filter(id => data.deliveries.get(id)?.record.endedAt !== undefined),
+        callbackIds: callbackIds.filter(id => data.answers.has(id)),
+      }
+    },
+  }
+}
+
+/** Sets a callback aside, with its reason. Whether the next of its group became ready. */
+export function setAside(
+  data: Data,
+  callback: CallbackRow,
+  { now, reason, error }: { readonly now: number; readonly reason: FailureReason; readonly error: Failure },
+): boolean {
+  const failure = frozenCopy({ reason, error })
+  const isNextReady = endCallback(data, callback, 'failed', now)
+  callback.failure = failure
+  callback.receiver.failed.add(callback)
+  return isNextReady
+}
+
+function take(
+  data: Data,
+  receiver: ReceiverRow,
+  node: NodeRow,
+  { now, limit, ordered, groups = [] }: ClaimInput,
+): Pick<ClaimOutcome, 'callbacks' | 'ungrouped'> {
+  const { unread } = receiver
+  const named = groups.flatMap(({ callbackId, group }) => {
+    const callback = data.callbacks.get(callbackId)
+    return callback?.receiver === receiver ? [{ callback, group }] : []
+  })
+  for (const { callback, group } of named.sort((a, b) => a.callback.seq - b.callback.seq)) {
+    unread.name(callback, group, now)
+  }
+  const callbacks = []
+  while (callbacks.length < limit) {
+    const callback = unread.take(now, { ordered })
+    if (callback === undefined) break
+    callback.attempt += 1
+    callback.fence += 1
+    callback.node = node
+    node.callbacks.add(callback)
+    const { record, attempt, failures, fence } = callback
+    callbacks.push({ ...record, attempt, failures, fence })
+  }
+  const missing = limit - callbacks.length
+  const ungrouped = ordered ? unread.ungrouped(now, missing).map(callback => callback.record) : []
+  return { callbacks, ungrouped }
+}
+
+function nextLook(data: Data, receiver: ReceiverRow, now: number): number | undefined {
+  const expiresAt = stateOf(data, receiver, now) === 'open' ? receiver.expiresAt : undefined
+  const instants = [receiver.unread.nextDueAt(now), expiresAt].filter(instant => instant !== undefined)
+  return instants.length === 0 ? undefined : Math.min(...instants)
+}
+
+function failedCallback(
+  data: Data,
+  { receiverId, callbackId }: { readonly receiverId: string; readonly callbackId: string },
+): CallbackRow | undefined {
+  const callback = data.callbacks.get(callbackId)
+  return callback?.state === 'failed' && callback.receiver.id === receiverId ? callback : undefined
+}
+
+/** Nobody can ask for it again; only its id and place are still needed. */
+function dropContent(callback: CallbackRow): void {
+  callback.record = { ...callback.record, headers: '[]', body: NO_BYTES }
+}

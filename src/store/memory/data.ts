@@ -1,0 +1,125 @@
+import type { Claim, StoredAnswer } from '../../model/callback.js'
+import type { Lane } from '../../model/delivery.js'
+import { type ReceiverState, stateAt } from '../../model/receiver.js'
+import { Heap } from './heap.js'
+import type { CallbackRow, DeliveryRow, NodeRow, ReceiverRow, RepeatRow } from './rows.js'
+import { SortedList } from './sorted-list.js'
+
+// Everything the memory store knows, and the few facts about it that more than one command needs.
+//
+//   D1. A command looks first and changes afterwards: what throws has changed nothing.
+//   D2. What is handed in is copied and frozen, so what is handed out may be shared.
+//   D3. Each list that `sweep` or `takeOver` works off is in order, so that they touch only what is to be done.
+
+export class Data {
+  readonly nodes = new Map<number, NodeRow>()
+  lastEpoch = 0
+
+  readonly receivers = new Map<string, ReceiverRow>()
+  readonly receiversByToken = new Map<string, ReceiverRow>()
+  readonly receiversByKey = new Map<string, ReceiverRow>()
+  readonly registry = new SortedList<ReceiverRow, string>(receiver => receiver.id)
+  /** Open ones that expire. */
+  readonly expiring = new Heap<ReceiverRow>((a, b) => (a.expiresAt ?? 0) < (b.expiresAt ?? 0))
+  /** Ended by themselves, and no sweep has told so yet. */
+  readonly untold = new Set<ReceiverRow>()
+  /** Ended with something unread. */
+  readonly leftovers = new Heap<ReceiverRow>(byEnd)
+  readonly endedKeyless = new Heap<ReceiverRow>(byEnd)
+
+  readonly callbacks = new Map<string, CallbackRow>()
+  readonly delayed = new Set<CallbackRow>()
+  readonly endedCallbacks = new Heap<CallbackRow>(byEnd)
+  readonly repeats = new Map<string, RepeatRow>()
+  readonly repeatsByEnd = new Heap<RepeatRow>((a, b) => a.until < b.until)
+  readonly answers = new Map<string, AnswerRow>()
+  readonly answersByEnd = new Heap<AnswerRow>((a, b) => a.until < b.until)
+
+  readonly deliveries = new Map<string, DeliveryRow>()
+  readonly deliveriesByMessage = new Map<string, DeliveryRow>()
+  readonly deliveriesByKey = new Map<string, DeliveryRow>()
+  readonly lanes = new Map<Lane, Heap<DeliveryRow>>()
+  readonly deadlines = new Heap<DeliveryRow>((a, b) => a.record.deadlineAt < b.record.deadlineAt)
+  readonly endedDeliveries = new Heap<DeliveryRow>(
+    (a, b) => (a.record.endedAt ?? 0) < (b.record.endedAt ?? 0),
+  )
+}
+
+interface AnswerRow {
+  readonly callbackId: string
+  readonly answer: StoredAnswer
+  readonly until: number
+}
+
+function byEnd(
+  a: { readonly endedAt: number | undefined },
+  b: { readonly endedAt: number | undefined },
+): boolean {
+  return (a.endedAt ?? 0) < (b.endedAt ?? 0)
+}
+
+/** The node of an epoch, unless the epoch is over. */
+export function liveNode(data: Data, epoch: number, now: number): NodeRow | undefined {
+  const node = data.nodes.get(epoch)
+  return node === undefined || node.over || node.leaseEndsAt <= now ? undefined : node
+}
+
+/** The state at an instant, whether or not anybody has marked it. */
+export function stateOf(data: Data, receiver: ReceiverRow, now: number): ReceiverState {
+  const { state, expiresAt, epoch } = receiver
+  const byClock = stateAt(expiresAt === undefined ? { state } : { state, expiresAt }, now)
+  const isLost = epoch !== undefined && liveNode(data, epoch, now) === undefined
+  return byClock === 'open' && isLost ? 'closed' : byClock
+}
+
+/** The callback of a claim, if the claim is still true. */
+export function claimedCallback(data: Data, claim: Claim, now: number): CallbackRow | undefined {
+  const callback = data.callbacks.get(claim.callbackId)
+  if (callback?.state !== 'claimed' || callback.fence !== claim.fence) return undefined
+  const isOurs = callback.receiver.id === claim.receiverId && callback.node?.epoch === claim.epoch
+  return isOurs && liveNode(data, claim.epoch, now) !== undefined ? callback : undefined
+}
+
+/** Writes down that a receiver ended. */
+export function endReceiver(
+  data: Data,
+  receiver: ReceiverRow,
+  state: 'closed' | 'expired',
+  endedAt: number,
+): void {
+  receiver.state = state
+  receiver.endedAt = endedAt
+  data.expiring.delete(receiver)
+  if (receiver.epoch !== undefined) data.nodes.get(receiver.epoch)?.receivers.delete(receiver)
+  if (receiver.unread.size > 0) data.leftovers.add(receiver)
+  if (receiver.key === undefined) data.endedKeyless.add(receiver)
+}
+
+/** Writes down what the clock, or the loss of its node, has made of a receiver. A sweep will tell. */
+export function markEnd(data: Data, receiver: ReceiverRow, now: number): void {
+  const state = stateOf(data, receiver, now)
+  if (receiver.state !== 'open' || state === 'open') return
+  endReceiver(data, receiver, state, state === 'expired' ? (receiver.expiresAt ?? now) : now)
+  data.untold.add(receiver)
+}
+
+/** A callback that is unread no more. Whether the next of its group became ready. */
+export function endCallback(
+  data: Data,
+  callback: CallbackRow,
+  state: 'done' | 'failed',
+  now: number,
+): boolean {
+  const isNextReady = callback.receiver.unread.remove(callback)
+  letGo(callback)
+  callback.state = state
+  callback.endedAt = now
+  data.endedCallbacks.add(callback)
+  return isNextReady
+}
+
+/** A callback in hand is in nobody's hands any more. */
+export function letGo(callback: CallbackRow): void {
+  callback.node?.callbacks.delete(callback)
+  callback.node = undefined
+}

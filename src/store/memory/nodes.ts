@@ -1,0 +1,126 @@
+import { crashFailure } from '../../model/callback.js'
+import type { Leftover } from '../../model/receiver.js'
+import type { NodeCommands } from '../nodes.js'
+import { setAside } from './callbacks.js'
+import { type Data, endReceiver, letGo, liveNode, markEnd } from './data.js'
+import { giveBack } from './outbox.js'
+import type { CallbackRow, NodeRow, ReceiverRow } from './rows.js'
+import { sweep } from './sweep.js'
+
+/** Epochs, and what becomes of what was held under those that are over. */
+export function nodeCommands(data: Data): NodeCommands {
+  return {
+    join({ now, leaseMs }) {
+      data.lastEpoch += 1
+      const epoch = data.lastEpoch
+      data.nodes.set(epoch, {
+        epoch,
+        leaseEndsAt: now + leaseMs,
+        over: false,
+        callbacks: new Set(),
+        deliveries: new Set(),
+        receivers: new Set(),
+      })
+      return { epoch }
+    },
+
+    renew({ epoch, now, leaseMs }) {
+      const node = liveNode(data, epoch, now)
+      if (node === undefined) {
+        const lost = data.nodes.get(epoch)
+        if (lost !== undefined) lost.over = true
+        return false
+      }
+      node.leaseEndsAt = now + leaseMs
+      return true
+    },
+
+    leave({ epoch, now }) {
+      const node = liveNode(data, epoch, now)
+      if (node === undefined) return []
+      for (const callback of node.callbacks) {
+        callback.attempt -= 1
+        returnCallback(callback)
+      }
+      for (const delivery of node.deliveries) giveBack(data, delivery)
+      const leftovers = [...node.receivers].flatMap(receiver => close(data, receiver, now))
+      node.over = true
+      forgetIfEmpty(data, node)
+      return leftovers
+    },
+
+    takeOver({ now, maxCrashes, limit }) {
+      let callbacks = 0
+      let deliveries = 0
+      const receiverIds = new Set<string>()
+      for (const node of data.nodes.values()) {
+        if (liveNode(data, node.epoch, now) !== undefined) continue
+        node.over = true
+        for (const callback of node.callbacks) {
+          if (callbacks + deliveries >= limit) break
+          callbacks += 1
+          if (recover(data, callback, { now, maxCrashes })) receiverIds.add(callback.receiver.id)
+        }
+        for (const delivery of node.deliveries) {
+          if (callbacks + deliveries >= limit) break
+          if (giveBack(data, delivery)) deliveries += 1
+        }
+        forgetIfEmpty(data, node)
+      }
+      return { callbacks, deliveries, receiverIds: [...receiverIds] }
+    },
+
+    sweep(input) {
+      const swept = sweep(data, input)
+      for (const node of data.nodes.values()) forgetIfEmpty(data, node)
+      return swept
+    },
+
+    countDue({ now }) {
+      let due = 0
+      for (const { dueAt = 0 } of data.delayed) if (dueAt <= now) due += 1
+      for (const lane of data.lanes.values()) {
+        for (const { record } of lane.values()) if (record.dueAt <= now) due += 1
+      }
+      return due
+    },
+  }
+}
+
+/** Every epoch is over, as when the process that had the store is gone. */
+export function endEveryEpoch(data: Data): void {
+  for (const node of data.nodes.values()) node.over = true
+}
+
+/** Counts a crash. Whether there is something to read again: this callback, or the next of its group. */
+function recover(
+  data: Data,
+  callback: CallbackRow,
+  { now, maxCrashes }: { readonly now: number; readonly maxCrashes: number },
+): boolean {
+  callback.crashes += 1
+  if (callback.crashes >= maxCrashes) {
+    return setAside(data, callback, { now, reason: 'crashes', error: crashFailure(callback.crashes) })
+  }
+  returnCallback(callback)
+  return true
+}
+
+function returnCallback(callback: CallbackRow): void {
+  letGo(callback)
+  callback.receiver.unread.putBack(callback)
+}
+
+/** Closes a keyless receiver whose node leaves. One that had expired before is for a sweep to tell of. */
+function close(data: Data, receiver: ReceiverRow, now: number): Leftover[] {
+  markEnd(data, receiver, now)
+  if (receiver.state !== 'open') return []
+  endReceiver(data, receiver, 'closed', now)
+  const unread = receiver.unread.size
+  return unread === 0 ? [] : [{ receiverId: receiver.id, unread }]
+}
+
+function forgetIfEmpty(data: Data, node: NodeRow): void {
+  const isEmpty = node.callbacks.size + node.deliveries.size + node.receivers.size === 0
+  if (node.over && isEmpty) data.nodes.delete(node.epoch)
+}

@@ -1,0 +1,204 @@
+import type { AfterAttempt, DeliveryClaim, Lane } from '../../model/delivery.js'
+import type { OutboxCommands } from '../sending.js'
+import { type Data, liveNode } from './data.js'
+import { frozenCopy } from './frozen.js'
+import { Heap } from './heap.js'
+import type { DeliveryRow } from './rows.js'
+
+/** Messages, their deliveries, and the attempts at them. */
+export function outboxCommands(data: Data): OutboxCommands {
+  return {
+    send({ message, deliveryId, dueAt, deadlineAt }) {
+      const byKey = message.key === undefined ? undefined : data.deliveriesByKey.get(message.key)
+      const known = data.deliveriesByMessage.get(message.id) ?? byKey
+      if (known !== undefined) {
+        if (known.message.lane !== message.lane) return { type: 'conflict', lane: known.message.lane }
+        const created = known.message.id === message.id
+        return { type: 'sent', messageId: known.message.id, deliveryId: known.record.id, created }
+      }
+      const { id: messageId, lane, key } = message
+      const delivery: DeliveryRow = {
+        message: frozenCopy(message),
+        record: { id: deliveryId, messageId, lane, status: 'due', dueAt, deadlineAt, attempts: 0 },
+        fence: 0,
+        node: undefined,
+        attempts: [],
+      }
+      data.deliveries.set(deliveryId, delivery)
+      data.deliveriesByMessage.set(messageId, delivery)
+      if (key !== undefined) data.deliveriesByKey.set(key, delivery)
+      data.deadlines.add(delivery)
+      queue(data, delivery)
+      return { type: 'sent', messageId, deliveryId, created: true }
+    },
+
+    claimDeliveries({ epoch, now, limit, lanes, originRoom }) {
+      const node = liveNode(data, epoch, now)
+      if (node === undefined) return { claimed: [] }
+      const roomOf = (lane: Lane): number =>
+        lane.startsWith('origin:') ? originRoom - (lanes[lane] ?? 0) : (lanes[lane] ?? 0)
+      const turns = [...data.lanes].map(([lane, due]) => new Turns(due, roomOf(lane), now))
+      const claimed = takeInTurns(turns, limit).map(delivery => {
+        delivery.record = { ...delivery.record, status: 'sending' }
+        delivery.fence += 1
+        delivery.node = node
+        node.deliveries.add(delivery)
+        return { delivery: { ...delivery.record }, message: delivery.message, fence: delivery.fence }
+      })
+      const instants = turns.map(lane => lane.nextDueAt).filter(instant => instant !== undefined)
+      for (const lane of turns) lane.finish()
+      for (const [lane, due] of data.lanes) if (due.size === 0) data.lanes.delete(lane)
+      return { claimed, ...(instants.length === 0 ? {} : { nextDueAt: Math.min(...instants) }) }
+    },
+
+    recordAttempt({ claim, now, attempt, next }) {
+      const delivery = heldDelivery(data, claim)
+      if (delivery === undefined || liveNode(data, claim.epoch, now) === undefined) return 'lost'
+      const { attempts, firstAttemptAt = attempt.at } = delivery.record
+      const hadEnded = delivery.record.endedAt !== undefined
+      delivery.attempts.push(frozenCopy(attempt))
+      delivery.record = { ...delivery.record, attempts: attempts + 1, firstAttemptAt }
+      letGoOfDelivery(delivery)
+      if (hadEnded) return 'ended'
+      if (next.status === 'due') makeDue(data, delivery, next.dueAt)
+      else endDelivery(data, delivery, next, now)
+      return 'recorded'
+    },
+
+    releaseDelivery({ claim }) {
+      const delivery = heldDelivery(data, claim)
+      if (delivery === undefined) return false
+      return giveBack(data, delivery)
+    },
+
+    findDelivery({ deliveryId }) {
+      const delivery = data.deliveries.get(deliveryId)
+      return delivery === undefined ? undefined : { ...delivery.record }
+    },
+
+    listAttempts({ deliveryId }) {
+      return [...(data.deliveries.get(deliveryId)?.attempts ?? [])]
+    },
+
+    cancelDelivery({ deliveryId, now }) {
+      const delivery = data.deliveries.get(deliveryId)
+      if (delivery === undefined || delivery.record.endedAt !== undefined) return false
+      endDelivery(data, delivery, { status: 'dead', reason: 'cancelled' }, now)
+      return true
+    },
+  }
+}
+
+/** A delivery in hand goes back as it was, unless it has ended meanwhile. */
+export function giveBack(data: Data, delivery: DeliveryRow): boolean {
+  letGoOfDelivery(delivery)
+  if (delivery.record.endedAt !== undefined) return false
+  makeDue(data, delivery, delivery.record.dueAt)
+  return true
+}
+
+type End = Exclude<AfterAttempt, { readonly status: 'due' }>
+
+/** Final. Whose attempt is under way may still record it. */
+export function endDelivery(data: Data, delivery: DeliveryRow, end: End, now: number): void {
+  unqueue(data, delivery)
+  data.deadlines.delete(delivery)
+  const { status } = end
+  const reason = end.status === 'dead' ? { reason: end.reason } : {}
+  delivery.record = { ...delivery.record, status, ...reason, endedAt: now }
+  data.endedDeliveries.add(delivery)
+}
+
+/** Forgets a message, its delivery and its attempts. */
+export function dropMessage(data: Data, delivery: DeliveryRow): void {
+  letGoOfDelivery(delivery)
+  data.endedDeliveries.delete(delivery)
+  data.deliveries.delete(delivery.record.id)
+  data.deliveriesByMessage.delete(delivery.message.id)
+  if (delivery.message.key !== undefined) data.deliveriesByKey.delete(delivery.message.key)
+}
+
+function makeDue(data: Data, delivery: DeliveryRow, dueAt: number): void {
+  delivery.record = { ...delivery.record, status: 'due', dueAt }
+  queue(data, delivery)
+}
+
+function heldDelivery(data: Data, { deliveryId, epoch, fence }: DeliveryClaim): DeliveryRow | undefined {
+  const delivery = data.deliveries.get(deliveryId)
+  return delivery?.node?.epoch === epoch && delivery.fence === fence ? delivery : undefined
+}
+
+function letGoOfDelivery(delivery: DeliveryRow): void {
+  delivery.node?.deliveries.delete(delivery)
+  delivery.node = undefined
+}
+
+function queue(data: Data, delivery: DeliveryRow): void {
+  const { lane } = delivery.record
+  const due = data.lanes.get(lane) ?? new Heap<DeliveryRow>(isOlder)
+  data.lanes.set(lane, due)
+  due.add(delivery)
+}
+
+function unqueue(data: Data, delivery: DeliveryRow): void {
+  const { lane } = delivery.record
+  const due = data.lanes.get(lane)
+  due?.delete(delivery)
+  if (due?.size === 0) data.lanes.delete(lane)
+}
+
+function isOlder({ record: a }: DeliveryRow, { record: b }: DeliveryRow): boolean {
+  return a.dueAt === b.dueAt ? a.id < b.id : a.dueAt < b.dueAt
+}
+
+/** What one lane gives within one claim. What is past its deadline is passed over; a sweep will end it. */
+class Turns {
+  readonly #due: Heap<DeliveryRow>
+  readonly #now: number
+  readonly #passedOver: DeliveryRow[] = []
+  #room: number
+
+  constructor(due: Heap<DeliveryRow>, room: number, now: number) {
+    this.#due = due
+    this.#room = room
+    this.#now = now
+  }
+
+  /** When the first one falls due for which there is room. */
+  get nextDueAt(): number | undefined {
+    const isLate = ({ record }: DeliveryRow) => record.deadlineAt <= this.#now
+    for (let late = this.#due.shiftIf(isLate); late !== undefined; late = this.#due.shiftIf(isLate)) {
+      this.#passedOver.push(late)
+    }
+    return this.#room > 0 ? this.#due.first?.record.dueAt : undefined
+  }
+
+  take(): DeliveryRow | undefined {
+    const { nextDueAt } = this
+    if (nextDueAt === undefined || nextDueAt > this.#now) return undefined
+    this.#room -= 1
+    return this.#due.shiftIf(() => true)
+  }
+
+  finish(): void {
+    for (const delivery of this.#passedOver) this.#due.add(delivery)
+  }
+}
+
+/** One of each lane after the other, the lane that has waited longest first. */
+function takeInTurns(lanes: readonly Turns[], limit: number): DeliveryRow[] {
+  const taken: DeliveryRow[] = []
+  let waiting = lanes
+    .map(lane => ({ lane, since: lane.nextDueAt ?? Number.POSITIVE_INFINITY }))
+    .sort((a, b) => a.since - b.since)
+    .map(({ lane }) => lane)
+  while (waiting.length > 0 && taken.length < limit) {
+    const round = waiting.slice(0, limit - taken.length)
+    waiting = round.filter(lane => {
+      const delivery = lane.take()
+      if (delivery !== undefined) taken.push(delivery)
+      return delivery !== undefined
+    })
+  }
+  return taken
+}

@@ -1,0 +1,129 @@
+import type { Leftover } from '../../model/receiver.js'
+import type { Swept } from '../nodes.js'
+import type { Input } from '../store.js'
+import { type Data, liveNode, markEnd } from './data.js'
+import type { Heap } from './heap.js'
+import { dropMessage, endDelivery } from './outbox.js'
+import type { CallbackRow, ReceiverRow } from './rows.js'
+
+type SweepInput = Input<'sweep'>
+
+/** Lets go of what retention no longer keeps, and writes down what has ended by itself. */
+export function sweep(data: Data, input: SweepInput): Swept {
+  const { now, limit, messagesMs } = input
+  const tally = new Tally(limit)
+  const ended = markEnds(data, now, tally)
+  const expiredDeliveryIds: string[] = []
+  for (const delivery of tally.shift(data.deadlines, ({ record }) => record.deadlineAt <= now)) {
+    endDelivery(data, delivery, { status: 'dead', reason: 'expired' }, now)
+    expiredDeliveryIds.push(delivery.record.id)
+  }
+  const dropped = dropCallbacks(data, input, tally)
+  for (const { name } of tally.shift(data.repeatsByEnd, repeat => repeat.until <= now))
+    data.repeats.delete(name)
+  for (const { callbackId } of tally.shift(data.answersByEnd, answer => answer.until <= now)) {
+    data.answers.delete(callbackId)
+  }
+  dropReceivers(data, input, tally)
+  const isSpent = ({ record }: { readonly record: { readonly endedAt?: number } }) =>
+    (record.endedAt ?? now) + messagesMs <= now
+  for (const delivery of tally.shift(data.endedDeliveries, isSpent)) dropMessage(data, delivery)
+  return { ended, dropped, expiredDeliveryIds, more: tally.more }
+}
+
+function markEnds(data: Data, now: number, tally: Tally): Leftover[] {
+  for (let due = firstExpired(data, now); due !== undefined; due = firstExpired(data, now))
+    markEnd(data, due, now)
+  for (const node of data.nodes.values()) {
+    if (liveNode(data, node.epoch, now) !== undefined) continue
+    for (const receiver of node.receivers) markEnd(data, receiver, now)
+  }
+  return tally.first(data.untold).map(receiver => {
+    data.untold.delete(receiver)
+    const { id, key, unread } = receiver
+    return { receiverId: id, ...(key === undefined ? {} : { key }), unread: unread.size }
+  })
+}
+
+function firstExpired(data: Data, now: number): ReceiverRow | undefined {
+  const { first } = data.expiring
+  return first !== undefined && (first.expiresAt ?? now) <= now ? first : undefined
+}
+
+/** Callbacks that ended long ago, and unread ones of receivers that did. */
+function dropCallbacks(data: Data, { now, callbacksMs }: SweepInput, tally: Tally): Swept['dropped'] {
+  const lost = new Map<string, number>()
+  const drop = (callback: CallbackRow): void => {
+    data.callbacks.delete(callback.record.id)
+    const { receiver } = callback
+    const isLoss = callback.state !== 'done' && callback.state !== 'discarded'
+    if (isLoss) lost.set(receiver.id, (lost.get(receiver.id) ?? 0) + 1)
+    if (callback.state === 'failed') receiver.failed.delete(callback)
+    else receiver.unread.remove(callback)
+  }
+  const isSpent = ({ endedAt = now }: { readonly endedAt: number | undefined }) =>
+    endedAt + callbacksMs <= now
+  for (const callback of tally.shift(data.endedCallbacks, isSpent)) drop(callback)
+
+  const receivers = shiftAll(data.leftovers, isSpent)
+  const free = receivers.flatMap(({ unread }) => unread.list().filter(({ state }) => state !== 'claimed'))
+  for (const callback of tally.first(free)) drop(callback)
+  for (const receiver of receivers) if (receiver.unread.size > 0) data.leftovers.add(receiver)
+  return [...lost].map(([receiverId, callbacks]) => ({ receiverId, callbacks }))
+}
+
+/** Keyless receivers that ended long ago, once they hold nothing that anybody could still want. */
+function dropReceivers(data: Data, { now, keylessMs }: SweepInput, tally: Tally): void {
+  const spent = shiftAll(data.endedKeyless, ({ endedAt = now }) => endedAt + keylessMs <= now)
+  const empty = spent.filter(({ unread, failed }) => unread.size + failed.size === 0)
+  const gone = new Set(tally.first(empty))
+  for (const receiver of gone) {
+    data.receivers.delete(receiver.id)
+    data.receiversByToken.delete(receiver.token)
+    data.registry.delete(receiver)
+    data.untold.delete(receiver)
+  }
+  for (const receiver of spent) if (!gone.has(receiver)) data.endedKeyless.add(receiver)
+}
+
+function shiftAll<T extends object>(heap: Heap<T>, passes: (item: T) => boolean): T[] {
+  const found: T[] = []
+  for (let item = heap.shiftIf(passes); item !== undefined; item = heap.shiftIf(passes)) found.push(item)
+  return found
+}
+
+/** Keeps to the limit for each kind, and knows whether any kind has reached it. */
+class Tally {
+  readonly #limit: number
+  more = false
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** The first of a list, as many as the limit allows. */
+  first<T>(items: Iterable<T>): T[] {
+    const found: T[] = []
+    for (const item of items) {
+      if (found.length === this.#limit) {
+        this.more = true
+        break
+      }
+      found.push(item)
+    }
+    return found
+  }
+
+  shift<T extends object>(heap: Heap<T>, passes: (item: T) => boolean): T[] {
+    const found: T[] = []
+    while (heap.first !== undefined && passes(heap.first)) {
+      if (found.length === this.#limit) {
+        this.more = true
+        break
+      }
+      found.push(heap.first)
+      heap.delete(heap.first)
+    }
+    return found
+  }
+}

@@ -1,0 +1,195 @@
+import { Heap } from './heap.js'
+import type { CallbackRow } from './rows.js'
+
+// The unread callbacks of one receiver, in the order in which they are to be handed out.
+//
+// Owns:   where a callback stands: ready, due, delayed, queued behind another of its group, or claimed.
+// Leaves: who claims, counts and judges (the commands).
+//
+//   U1. First what was delayed and is due, then what is ready, each in order of `seq`.
+//   U2. Of a group, one callback at the most is ready, delayed or claimed: its head. The others are queued.
+//   U3. Every operation costs the logarithm of what is in it, however much is delayed or queued.
+
+interface Group {
+  head: CallbackRow | undefined
+  readonly queued: Heap<CallbackRow>
+}
+
+const bySeq = (a: CallbackRow, b: CallbackRow) => a.seq < b.seq
+const byDueAt = (a: CallbackRow, b: CallbackRow) => (a.dueAt ?? 0) < (b.dueAt ?? 0)
+
+export class Unread {
+  readonly #all = new Heap<CallbackRow>(bySeq)
+  readonly #ready = { grouped: new Heap<CallbackRow>(bySeq), ungrouped: new Heap<CallbackRow>(bySeq) }
+  readonly #due = { grouped: new Heap<CallbackRow>(bySeq), ungrouped: new Heap<CallbackRow>(bySeq) }
+  readonly #later = new Heap<CallbackRow>(byDueAt)
+  readonly #groups = new Map<string, Group>()
+  /** The delayed callbacks of all receivers. */
+  readonly #delayed: Set<CallbackRow>
+  #lookedAt = Number.NEGATIVE_INFINITY
+
+  constructor(delayed: Set<CallbackRow>) {
+    this.#delayed = delayed
+  }
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  get oldest(): CallbackRow | undefined {
+    return this.#all.first
+  }
+
+  list(): CallbackRow[] {
+    return [...this.#all.values()].sort((a, b) => a.seq - b.seq)
+  }
+
+  hasSomethingFor(now: number): boolean {
+    this.#look(now)
+    return [this.#due, this.#ready].some(({ grouped, ungrouped }) => grouped.size + ungrouped.size > 0)
+  }
+
+  /** When the next delay is over; `now` when one is over already. */
+  nextDueAt(now: number): number | undefined {
+    this.#look(now)
+    return this.#due.grouped.size + this.#due.ungrouped.size > 0 ? now : this.#later.first?.dueAt
+  }
+
+  /** A new callback, or one that comes back after it had failed. */
+  add(callback: CallbackRow): void {
+    this.#all.add(callback)
+    callback.state = 'ready'
+    if (callback.group === undefined) this.#place(callback)
+    else this.#join(callback, callback.group)
+  }
+
+  /** Names the group of a callback that could be taken now; of any other it is not heeded. */
+  name(callback: CallbackRow, group: string, now: number): void {
+    this.#look(now)
+    const isAvailable = this.#ready.ungrouped.delete(callback) || this.#due.ungrouped.delete(callback)
+    if (!isAvailable) return
+    callback.group = group
+    this.#join(callback, group)
+  }
+
+  /** Takes the next one; with `ordered`, the next one whose group is known. */
+  take(now: number, { ordered }: { readonly ordered: boolean }): CallbackRow | undefined {
+    this.#look(now)
+    for (const { grouped, ungrouped } of [this.#due, this.#ready]) {
+      const callback = ordered ? grouped.first : earlier(grouped.first, ungrouped.first)
+      if (callback === undefined) continue
+      this.#lift(callback)
+      callback.state = 'claimed'
+      return callback
+    }
+    return undefined
+  }
+
+  /** What could be taken if its group were known, up to `limit`, in order of `seq`. */
+  ungrouped(now: number, limit: number): readonly CallbackRow[] {
+    this.#look(now)
+    const found: CallbackRow[] = []
+    while (found.length < limit) {
+      const next = earlier(this.#due.ungrouped.first, this.#ready.ungrouped.first)
+      if (next === undefined) break
+      this.#lift(next)
+      found.push(next)
+    }
+    for (const callback of found) this.#place(callback)
+    return found
+  }
+
+  /** A claimed callback comes back: ready, or delayed. In its group it stays the head. */
+  putBack(callback: CallbackRow, dueAt?: number): void {
+    callback.state = dueAt === undefined ? 'ready' : 'delayed'
+    callback.dueAt = dueAt
+    this.#place(callback)
+  }
+
+  /** It is unread no more. Whether the next of its group became ready. */
+  remove(callback: CallbackRow): boolean {
+    this.#all.delete(callback)
+    this.#lift(callback)
+    if (callback.group === undefined) return false
+    const group = this.#groups.get(callback.group)
+    if (group === undefined) return false
+    group.queued.delete(callback)
+    if (group.head === callback) group.head = group.queued.shiftIf(() => true)
+    else return false
+    if (group.head === undefined) this.#groups.delete(callback.group)
+    else this.#makeReady(group.head)
+    return group.head !== undefined
+  }
+
+  #join(callback: CallbackRow, name: string): void {
+    const group: Group = this.#groups.get(name) ?? { head: undefined, queued: new Heap(bySeq) }
+    this.#groups.set(name, group)
+    if (group.head === undefined) {
+      group.head = callback
+      this.#place(callback)
+    } else if (group.head.state === 'ready' && bySeq(callback, group.head)) {
+      this.#queue(group.head, group)
+      group.head = callback
+      this.#place(callback)
+    } else {
+      this.#queue(callback, group)
+    }
+  }
+
+  #queue(callback: CallbackRow, group: Group): void {
+    this.#lift(callback)
+    callback.state = 'queued'
+    callback.dueAt = undefined
+    group.queued.add(callback)
+  }
+
+  #makeReady(callback: CallbackRow): void {
+    callback.state = 'ready'
+    this.#place(callback)
+  }
+
+  #place(callback: CallbackRow): void {
+    if (callback.state === 'ready') this.#side(this.#ready, callback).add(callback)
+    else {
+      this.#delayed.add(callback)
+      const isDue = (callback.dueAt ?? 0) <= this.#lookedAt
+      const heap = isDue ? this.#side(this.#due, callback) : this.#later
+      heap.add(callback)
+    }
+  }
+
+  /** Takes it from wherever it waits to be taken. */
+  #lift(callback: CallbackRow): void {
+    for (const side of [this.#ready, this.#due]) this.#side(side, callback).delete(callback)
+    this.#later.delete(callback)
+    this.#delayed.delete(callback)
+  }
+
+  /** Moves what is due by now; and back again what no longer is, when the clock has gone back. */
+  #look(now: number): void {
+    const before = this.#lookedAt
+    this.#lookedAt = now
+    if (now < before) {
+      for (const heap of [this.#due.grouped, this.#due.ungrouped]) {
+        const early = heap.values().filter(callback => (callback.dueAt ?? 0) > now)
+        for (const callback of early) {
+          heap.delete(callback)
+          this.#later.add(callback)
+        }
+      }
+    }
+    const isDue = (callback: CallbackRow) => (callback.dueAt ?? 0) <= now
+    for (let due = this.#later.shiftIf(isDue); due !== undefined; due = this.#later.shiftIf(isDue)) {
+      this.#side(this.#due, due).add(due)
+    }
+  }
+
+  #side<H>(heaps: { readonly grouped: H; readonly ungrouped: H }, callback: CallbackRow): H {
+    return callback.group === undefined ? heaps.ungrouped : heaps.grouped
+  }
+}
+
+function earlier(a: CallbackRow | undefined, b: CallbackRow | undefined): CallbackRow | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return bySeq(a, b) ? a : b
+}
