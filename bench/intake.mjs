@@ -1,0 +1,121 @@
+// How many callbacks a second are answered after they are on disk, beside a route that forgets them?
+
+import { join } from 'node:path'
+import { Child } from './support/child.mjs'
+import { toCount, toMilliseconds, toRange, toTimes } from './support/result.mjs'
+import { median, toRatios } from './support/statistics.mjs'
+
+const CONNECTIONS = 64
+const RECEIVERS = 64
+const WARMUP_MS = 1_000
+const AT_LEAST = 0.7
+
+const bare = { name: 'bare Hono, forgets', file: 'servers/hono.mjs', withId: false }
+const insert = { name: 'Hono, an insert each', file: 'servers/insert.mjs', withId: false }
+const longline = { name: 'longline', file: 'servers/longline.mjs', withId: false }
+const bareWithId = { ...bare, name: 'bare Hono, webhook-id', withId: true }
+const longlineWithId = { ...longline, name: 'longline, webhook-id', withId: true }
+
+/** @typedef {typeof bare} Contender */
+/** @typedef {import('./support/load.mjs').LoadResult} LoadResult */
+
+/**
+ * @param {import('./support/result.mjs').Settings} settings
+ * @returns {Promise<import('./support/result.mjs').Result>}
+ */
+export async function intake(settings) {
+  const contenders = [bare, insert, longline, bareWithId, longlineWithId]
+  const results = new Map(contenders.map(contender => [contender, /** @type {LoadResult[]} */ ([])]))
+  for (let round = 1; round <= settings.rounds; round += 1) {
+    for (const contender of contenders) {
+      settings.progress(`intake, round ${round} of ${settings.rounds}: ${contender.name}`)
+      results.get(contender)?.push(await measure(contender, round, settings))
+    }
+  }
+
+  /** @param {Contender} contender */
+  const rates = contender => (results.get(contender) ?? []).map(result => result.perSecond)
+  /** @type {readonly [Contender, Contender][]} */
+  const pairs = [
+    [bare, bare],
+    [insert, bare],
+    [longline, bare],
+    [bareWithId, bareWithId],
+    [longlineWithId, bareWithId],
+  ]
+  const generator = contenders.map(each => median((results.get(each) ?? []).map(result => result.ownCpu)))
+  return {
+    title: `intake: POSTs/s, ${CONNECTIONS} connections, ${RECEIVERS} receivers, 500-byte JSON, ${settings.seconds} s a round`,
+    head: ['', 'median', 'min – max', 'p50', 'p99', '÷ bare', 'min – max'],
+    rows: pairs.map(([contender, beside]) => {
+      const ratios = toRatios(rates(contender), rates(beside))
+      const all = results.get(contender) ?? []
+      return [
+        contender.name,
+        toCount(median(rates(contender))),
+        toRange(rates(contender), toCount),
+        toMilliseconds(median(all.map(result => result.p50))),
+        toMilliseconds(median(all.map(result => result.p99))),
+        contender === beside ? '' : toTimes(median(ratios)),
+        contender === beside ? '' : toRange(ratios, toTimes),
+      ]
+    }),
+    targets: [
+      toTarget('longline ÷ bare Hono', toRatios(rates(longline), rates(bare))),
+      toTarget(
+        'the same, each request with a webhook-id',
+        toRatios(rates(longlineWithId), rates(bareWithId)),
+      ),
+    ],
+    notes: [
+      'every answer was 202, and what was acknowledged is in the mailboxes, counted after each round',
+      `longline ÷ an insert for each request: ${toTimes(median(toRatios(rates(longline), rates(insert))))}`,
+      `the load generator took ${Math.round(Math.max(...generator) * 100)} % of a core at the most`,
+    ],
+  }
+}
+
+/**
+ * @param {Contender} contender
+ * @param {number} round
+ * @param {import('./support/result.mjs').Settings} settings
+ */
+async function measure(contender, round, { folder, seconds }) {
+  const file = join(
+    folder,
+    `intake-${contender.withId ? 'id-' : ''}${round}-${contender.file.slice(8, 12)}.db`,
+  )
+  const server = await Child.start(contender.file, { file, receivers: RECEIVERS, paths: RECEIVERS })
+  const generator = await Child.start('support/load.mjs', {
+    port: server.ready.port,
+    paths: server.ready.paths,
+    connections: CONNECTIONS,
+    warmupMs: WARMUP_MS,
+    measuredMs: seconds * 1000,
+    withId: contender.withId,
+  })
+  const result = await generator.ask('load')
+  if (result.refused > 0) throw new Error(`${contender.name}: ${result.refused} answers were not 202`)
+  if (contender.file !== bare.file) {
+    const held = await server.ask('held')
+    if (held !== result.accepted) {
+      throw new Error(`${contender.name}: acknowledged ${result.accepted}, holds ${held}`)
+    }
+  }
+  await generator.stop()
+  await server.stop()
+  return result
+}
+
+/**
+ * @param {string} what
+ * @param {readonly number[]} ratios
+ */
+function toTarget(what, ratios) {
+  const reached = median(ratios)
+  return {
+    what: `${what}, at least ${toTimes(AT_LEAST)}`,
+    reached: toTimes(reached),
+    isMet: reached >= AT_LEAST,
+  }
+}

@@ -1,0 +1,49 @@
+// node bench/profile.mjs [--seconds 8] [--with-id] [--top 15]
+//
+// Where the time of the intake goes: the server of `intake` under `node --cpu-prof`, its main thread and the thread of
+// the store, each as shares of the time in which the thread was busy.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { Child } from './support/child.mjs'
+import { describeMachine } from './support/machine.mjs'
+import { summarise } from './support/profile.mjs'
+import { toCount } from './support/result.mjs'
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '8' },
+    'with-id': { type: 'boolean', default: false },
+    top: { type: 'string', default: '15' },
+  },
+})
+const folder = mkdtempSync(join(tmpdir(), 'longline-profile-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+process.on('SIGINT', () => process.exit(130))
+
+console.log(await describeMachine(folder))
+const server = await Child.start(
+  'servers/longline.mjs',
+  { file: join(folder, 'profile.db'), receivers: 64 },
+  { nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${folder}`] },
+)
+const generator = await Child.start('support/load.mjs', {
+  port: server.ready.port,
+  paths: server.ready.paths,
+  connections: 64,
+  warmupMs: 1_000,
+  measuredMs: Number(values.seconds) * 1000,
+  withId: values['with-id'],
+})
+const { perSecond } = await generator.ask('load')
+await generator.stop()
+await server.stop()
+
+console.log(`${toCount(perSecond)} POSTs/s while profiled\n`)
+for (const name of readdirSync(folder).filter(each => each.endsWith('.cpuprofile'))) {
+  const thread = name.split('.')[4] === '0' ? 'main thread' : 'store thread'
+  const profile = JSON.parse(readFileSync(join(folder, name), 'utf8'))
+  console.log(summarise(thread, profile, Number(values.top)))
+}
