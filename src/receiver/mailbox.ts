@@ -133,8 +133,10 @@ export class Mailbox {
     for (const callback of prepared) {
       if (callback !== undefined) this.#handOut(callback)
     }
-    // What did not fit, or a full claim, may hide more.
-    if (prepared.includes(undefined) || found.length === places.length) this.#again = true
+    // A full claim may hide more, and so does what did not fit: this look is not over for those it was claimed for.
+    const misfits = prepared.includes(undefined)
+    if (misfits || found.length === places.length) this.#again = true
+    if (misfits) return
 
     const left = this.#places.filter(place => places.includes(place))
     if (outcome.state !== 'open' && !outcome.unread) {

@@ -17,7 +17,7 @@ export interface NodeParts {
   readonly session: StoreSession
   readonly clock: Clock
   readonly name: string
-  /** Whether leases have to be renewed here. */
+  /** Other nodes may be at the store too, so leases have to be renewed. */
   readonly shared: boolean
   readonly leaseMs: number
   readonly renewMs: number
@@ -35,6 +35,8 @@ export interface NodeParts {
   readonly onError: (error: unknown) => void
 }
 
+/** Where nobody else can be, a lease that runs out would end nothing but our own work. */
+const FOREVER_MS = 1e15
 const TAKE_OVER_LIMIT = 1_000
 const SWEEP_LIMIT = 500
 
@@ -53,7 +55,8 @@ export class Node {
 
   /** Joins the store and takes over what dead nodes left, before anything is handed out here. */
   static async join(parts: NodeParts): Promise<Node> {
-    const { session, clock, name, leaseMs, renewMs, sweepMs } = parts
+    const { session, clock, name, shared, renewMs, sweepMs } = parts
+    const leaseMs = shared ? parts.leaseMs : FOREVER_MS
     const sentAt = clock.monotonic()
     const { epoch } = await session.join({ node: name, now: clock.now(), leaseMs })
     const node = new Node(parts, epoch, sentAt + leaseMs)

@@ -13,7 +13,11 @@ import { withCommands } from '../support/store.js'
 
 describe('listen', () => {
   it('opens a port on loopback, and says how to reach it', async () => {
-    await using server = await CallbackServer.listen({ port: 0, store: 'memory:' })
+    await using server = await CallbackServer.listen({
+      port: 0,
+      store: 'memory:',
+      logger: recordingLogger([]),
+    })
     const receiver = await server.spawn<{ hello: string }>()
 
     const answer = await fetch(receiver.url, {

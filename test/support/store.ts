@@ -10,7 +10,10 @@ export function withCommands(store: Store, change: (session: StoreSession) => Pa
       const session = await store.open()
       const changed = change(session)
       return new Proxy(session, {
-        get: (target, name) => Reflect.get(name in changed ? changed : target, name),
+        get(target, name) {
+          const value: unknown = Reflect.get(name in changed ? changed : target, name)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
       })
     },
   }
