@@ -5,6 +5,7 @@ const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
   resolve: {
+    // In this process `longline` is the sources; the processes that tests start import it from dist.
     alias: [
       { find: /^longline$/, replacement: file('src/index.ts') },
       { find: /^longline\/sqlite$/, replacement: file('src/store/sqlite/sqlite.ts') },
@@ -13,6 +14,10 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/build-thread.ts'],
+    pool: 'forks', // a native driver may not be loaded twice into one process
     testTimeout: 20_000,
+    hookTimeout: 20_000,
+    typecheck: { include: ['test/types/**/*.test-d.ts'], tsconfig: 'tsconfig.json' },
   },
 })
