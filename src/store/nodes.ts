@@ -5,8 +5,8 @@ import type { Leftover } from '../model/receiver.js'
 // A node works under an *epoch*, a number the store gave it. Whatever it holds (callbacks handed out, deliveries being
 // sent, receivers without a key) names that epoch, so one row, renewed, keeps all of it. An epoch is over when its
 // node left or its lease ran out; a store that only one process can open (`exclusive`) also ends, when it is opened,
-// every epoch from before. A write that shows an epoch which is over changes nothing and says so. Once an epoch was seen
-// to be over it stays over, also when the clock goes back; one the store has never heard of is over too.
+// every epoch from before. A write that shows an epoch which is over changes nothing and says so. An epoch that
+// `renew` or `takeOver` found to be over stays over, also when the clock goes back; one that never was is over, too.
 
 export interface NodeCommands {
   /**
