@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { after, type Clock } from '../core/clock.js'
 import type { ClaimedDelivery, Lane } from '../model/delivery.js'
 import { DEFAULTS } from '../options.js'
@@ -51,6 +52,7 @@ export class Dispatcher {
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts
+    setMaxListeners(0, this.#stop.signal) // each attempt under way listens: that is no leak
   }
 
   start(): void {
