@@ -1,7 +1,7 @@
 import { createId } from '../core/ids.js'
 import { encodeHeaders, type RawRequest, StoredCallback } from '../model/received.js'
 import { type ReceiverRecord, stateAt } from '../model/receiver.js'
-import { DEFAULTS, type ServerSettings } from '../options.js'
+import { DEFAULTS, type Observation, type ServerSettings } from '../options.js'
 import type { AcceptInput, AcceptOutcome } from '../store/receiving.js'
 import type { StoreSession } from '../store/store.js'
 import { type Judgement, judge } from '../verify/verdict.js'
@@ -17,24 +17,13 @@ import { ACCEPTED, asDuplicate, type Reply, toStoredAnswer } from './reply.js'
 import { type Body, headerOf, type IntakeRequest } from './request.js'
 import type { Sources } from './sources.js'
 
-/** An observation, but for its instant. */
-export type Happening =
-  | {
-      readonly type: 'callback.accepted'
-      readonly receiverId: string
-      readonly callbackId: string
-      readonly seq: number
-    }
-  | { readonly type: 'callback.duplicate'; readonly receiverId: string; readonly callbackId: string }
-  | { readonly type: 'callback.refused'; readonly receiverId?: string; readonly status: number }
-
 export interface AdmissionParts {
   readonly session: StoreSession
   readonly sources: Sources
   readonly answers: Answers
   readonly settings: ServerSettings
   /** Told what has happened, after it is durable. */
-  readonly observe: (event: Happening) => void
+  readonly observe: (event: Observation) => void
 }
 
 /** What came of judging a request by one version of a receiver's settings. */
@@ -80,10 +69,11 @@ export class Admission {
 
   async admit(request: IntakeRequest): Promise<Reply> {
     const { token } = request.route
-    const remembered = this.#cache.get(token, this.#now())
+    const now = this.#now()
+    const remembered = this.#cache.get(token, now)
     let receiver = remembered ?? (await this.#find(token))
     let current = remembered === undefined
-    const callbackId = createId('cb', this.#now())
+    const callbackId = createId('cb', now)
 
     for (let round = 0; round < MOST_ROUNDS && receiver !== undefined; round++) {
       const judged: Judged = await this.#judge(request, receiver, callbackId)
@@ -197,7 +187,7 @@ export class Admission {
   ): Reply | Promise<Reply> {
     const { answers, observe } = this.#parts
     const { callbackId, now: receivedAt } = command
-    observe({ type: 'callback.accepted', receiverId: receiver.id, callbackId, seq })
+    observe({ type: 'callback.accepted', at: new Date(receivedAt), receiverId: receiver.id, callbackId, seq })
     if (fixed !== undefined) return fixed
 
     const callback = toUnanswered(callbackId, receivedAt, rules)
@@ -213,7 +203,8 @@ export class Admission {
     first: Extract<AcceptOutcome, { type: 'duplicate' }>,
   ): Reply | Promise<Reply> {
     const { callbackId, receivedAt, answer } = first
-    this.#parts.observe({ type: 'callback.duplicate', receiverId: receiver.id, callbackId })
+    const at = new Date(this.#now())
+    this.#parts.observe({ type: 'callback.duplicate', at, receiverId: receiver.id, callbackId })
     if (answer !== undefined) return asDuplicate(answer)
     return this.#parts.answers.wait(toUnanswered(callbackId, receivedAt, rules), request).then(asDuplicate)
   }
@@ -301,6 +292,7 @@ export class Admission {
     if (status >= 400) {
       this.#parts.observe({
         type: 'callback.refused',
+        at: new Date(this.#now()),
         status,
         ...(receiver === undefined ? {} : { receiverId: receiver.id }),
       })

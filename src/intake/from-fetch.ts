@@ -1,6 +1,5 @@
 import { concat } from '../core/bytes.js'
-import { after, type Clock } from '../core/clock.js'
-import { DEFAULTS } from '../options.js'
+import type { Deadlines } from './deadlines.js'
 import { hasNoBody, type Reply } from './reply.js'
 import { type Body, EMPTY_BODY, type IntakeRequest } from './request.js'
 import type { Route } from './route.js'
@@ -9,17 +8,17 @@ import type { Route } from './route.js'
 export class FetchRequest implements IntakeRequest {
   readonly route: Route
   readonly #request: Request
-  readonly #clock: Clock
+  readonly #deadlines: Deadlines
   readonly #chunks: Uint8Array[] = []
   #length = 0
   #ended = false
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   #rawHeaders: readonly string[] | undefined
 
-  constructor(request: Request, parts: { route: Route; clock: Clock }) {
+  constructor(request: Request, parts: { route: Route; deadlines: Deadlines }) {
     this.#request = request
     this.route = parts.route
-    this.#clock = parts.clock
+    this.#deadlines = parts.deadlines
   }
 
   get method(): string {
@@ -61,13 +60,14 @@ export class FetchRequest implements IntakeRequest {
     const interrupted = new Promise<Body>(resolve => {
       interrupt = resolve
     })
-    const stopTimer = after(this.#clock, DEFAULTS.bodyTimeoutMs, () => interrupt('too_slow'))
+    const onLate = () => interrupt('too_slow')
+    this.#deadlines.start(onLate)
     const stopListening = this.onGone(() => interrupt('incomplete'))
     if (this.gone) interrupt('incomplete')
     try {
       return await Promise.race([interrupted, this.#readAll(reader, maxBytes)])
     } finally {
-      stopTimer()
+      this.#deadlines.stop(onLate)
       stopListening()
     }
   }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { concat } from '../core/bytes.js'
 import { after, type Clock } from '../core/clock.js'
 import { DEFAULTS } from '../options.js'
+import type { Deadlines } from './deadlines.js'
 import { hasNoBody, type Reply } from './reply.js'
 import { type Body, EMPTY_BODY, type IntakeRequest } from './request.js'
 import type { Route } from './route.js'
@@ -16,16 +17,20 @@ export class NodeRequest implements IntakeRequest {
   readonly route: Route
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
-  readonly #clock: Clock
+  readonly #deadlines: Deadlines
   readonly #chunks: Uint8Array[] = []
   #length = 0
   #begun = false
 
-  constructor(message: IncomingMessage, response: ServerResponse, parts: { route: Route; clock: Clock }) {
+  constructor(
+    message: IncomingMessage,
+    response: ServerResponse,
+    parts: { route: Route; deadlines: Deadlines },
+  ) {
     this.#message = message
     this.#response = response
     this.route = parts.route
-    this.#clock = parts.clock
+    this.#deadlines = parts.deadlines
   }
 
   get method(): string {
@@ -37,12 +42,11 @@ export class NodeRequest implements IntakeRequest {
   }
 
   get gone(): boolean {
-    return this.#response.destroyed
+    return isGone(this.#response)
   }
 
   onGone(listener: () => void): () => void {
-    this.#response.once('close', listener)
-    return () => this.#response.off('close', listener)
+    return onClose(this.#response, listener)
   }
 
   readBody(maxBytes: number): Promise<Body> {
@@ -56,9 +60,9 @@ export class NodeRequest implements IntakeRequest {
 
     return new Promise(resolve => {
       const settle = (body: Body) => {
-        stopTimer()
+        this.#deadlines.stop(onLate)
         if (typeof body === 'string') {
-          message.off('data', onData).off('end', onEnd).off('close', onClose)
+          message.off('data', onData).off('end', onEnd).off('close', onClosed)
           message.pause()
         }
         resolve(body)
@@ -69,9 +73,10 @@ export class NodeRequest implements IntakeRequest {
         if (this.#length > maxBytes) settle('too_large')
       }
       const onEnd = () => settle(this.#read())
-      const onClose = () => settle('incomplete')
-      const stopTimer = after(this.#clock, DEFAULTS.bodyTimeoutMs, () => settle('too_slow'))
-      message.on('data', onData).on('end', onEnd).on('close', onClose)
+      const onClosed = () => settle('incomplete')
+      const onLate = () => settle('too_slow')
+      this.#deadlines.start(onLate)
+      message.on('data', onData).on('end', onEnd).on('close', onClosed)
       if (begun) message.resume()
     })
   }
@@ -98,7 +103,9 @@ export function sendReply(
   if (!hasNoBody(status)) lines.push('content-length', String(body.length))
   if (close !== true) {
     response.writeHead(status, lines)
-    response.end(body)
+    // An empty chunk would be written all the same, as a second buffer, which costs more than the rest of the answer.
+    if (body.length === 0) response.end()
+    else response.end(body)
     return
   }
   if (response.req.httpVersionMajor < 2) lines.push('connection', 'close')
@@ -107,5 +114,31 @@ export function sendReply(
   // its answer. So it gets the answer at once, and a moment to read it.
   response.write(body)
   const stopTimer = after(clock, DEFAULTS.lingerMs, () => response.end())
-  response.once('close', stopTimer)
+  onClose(response, stopTimer)
+}
+
+/** Calls back when an answer has left this process, or nobody is there to read it. */
+export function whenSent(response: ServerResponse, listener: () => void): void {
+  if (response.writableLength === 0 || isGone(response)) listener()
+  else onClose(response, listener)
+}
+
+/** A pipelined request whose turn to be answered has not come hears of its connection only. */
+function isGone(response: ServerResponse): boolean {
+  return response.destroyed || response.req.socket.destroyed
+}
+
+function onClose(response: ServerResponse, listener: () => void): () => void {
+  const { socket } = response.req
+  const stop = () => {
+    response.off('close', onClosed)
+    socket.off('close', onClosed)
+  }
+  const onClosed = () => {
+    stop()
+    listener()
+  }
+  response.on('close', onClosed)
+  socket.on('close', onClosed)
+  return stop
 }

@@ -3,14 +3,15 @@ import { ServerClosedError } from '../errors.js'
 import type { Answer } from '../model/code.js'
 import type { Payload } from '../model/payload.js'
 import type { ReceiverRecord } from '../model/receiver.js'
-import type { ServerSettings } from '../options.js'
+import { DEFAULTS, type Observation, type ServerSettings } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
-import { Admission, type Happening } from './admission.js'
+import { Admission } from './admission.js'
 import { Answers } from './answers.js'
+import { Deadlines } from './deadlines.js'
 import { acceptDirectly } from './direct.js'
 import { FetchRequest, targetOf, toResponse } from './from-fetch.js'
-import { NodeRequest, sendReply, targetsOf } from './from-node.js'
+import { NodeRequest, sendReply, targetsOf, whenSent } from './from-node.js'
 import { problem, retryLater } from './problem.js'
 import type { Reply } from './reply.js'
 import type { IntakeRequest } from './request.js'
@@ -45,6 +46,7 @@ export class Intake {
   readonly #answers: Answers
   readonly #admission: Admission
   readonly #findRoute: (target: string) => Route | undefined
+  readonly #deadlines: Deadlines
   #underWay = 0
   #refusing = false
   #onDrained: (() => void)[] = []
@@ -52,6 +54,7 @@ export class Intake {
   constructor(parts: IntakeParts) {
     const { session, watch, sources, settings } = parts
     this.#parts = parts
+    this.#deadlines = new Deadlines(settings.clock, DEFAULTS.bodyTimeoutMs)
     this.#findRoute = routeFinder(settings.prefix)
     this.#answers = new Answers({ session, watch, clock: settings.clock, logger: settings.logger })
     this.#admission = new Admission({
@@ -74,7 +77,8 @@ export class Intake {
     if (this.#refusing) throw new ServerClosedError()
     const accepted = await acceptDirectly(this.#parts, receiver, data, options)
     if (accepted !== undefined) {
-      this.#observe({ type: 'callback.accepted', receiverId: receiver.id, ...accepted })
+      const at = new Date(this.#parts.settings.clock.now())
+      this.#observe({ type: 'callback.accepted', at, receiverId: receiver.id, ...accepted })
     }
   }
 
@@ -103,7 +107,7 @@ export class Intake {
     const route = this.#findRoute(targetOf(request))
     if (route === undefined) return toResponse(problem('not-found'), request.method)
     this.#underWay++
-    const incoming = new FetchRequest(request, { route, clock: this.#parts.settings.clock })
+    const incoming = new FetchRequest(request, { route, deadlines: this.#deadlines })
     try {
       const reply = await this.#answer(incoming)
       if (reply.close) incoming.stop()
@@ -122,10 +126,11 @@ export class Intake {
       return
     }
     this.#underWay++
-    // Not when the answer is written, but when it has left, or its sender has.
-    response.once('close', () => this.#answered())
-    const incoming = new NodeRequest(message, response, { route, clock })
-    void this.#answer(incoming).then(reply => sendReply(response, reply, clock))
+    const incoming = new NodeRequest(message, response, { route, deadlines: this.#deadlines })
+    void this.#answer(incoming).then(reply => {
+      sendReply(response, reply, clock)
+      whenSent(response, () => this.#answered())
+    })
   }
 
   #findNodeRoute(message: IncomingMessage): Route | undefined {
@@ -157,12 +162,12 @@ export class Intake {
     for (const resolve of waiting) resolve()
   }
 
-  #observe(event: Happening): void {
-    const { settings } = this.#parts
+  #observe(event: Observation): void {
+    const { observe, logger } = this.#parts.settings
     try {
-      settings.observe({ ...event, at: new Date(settings.clock.now()) })
+      observe(event)
     } catch (error) {
-      settings.logger.error({ error }, 'observe threw; what it was told of is done all the same')
+      logger.error({ error }, 'observe threw; what it was told of is done all the same')
     }
   }
 }

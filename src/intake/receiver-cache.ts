@@ -1,41 +1,44 @@
 import { type ReceiverRecord, stateAt } from '../model/receiver.js'
 
 /**
- * Receivers by token, the most recently used ones.
+ * Receivers by token: at least the most recently used half of `most`, and never more than `most`.
  *
  * Only open ones: *unknown* and *closed* are asked of the store each time, because a receiver may be made or opened
  * again elsewhere. Settings that changed elsewhere are found out by their version, when a callback is accepted.
  */
 export class ReceiverCache {
-  readonly #most: number
-  /** In order of use, the oldest first. */
-  readonly #receivers = new Map<string, ReceiverRecord>()
+  readonly #half: number
+  #recent = new Map<string, ReceiverRecord>()
+  #older = new Map<string, ReceiverRecord>()
 
   constructor(most: number) {
-    this.#most = most
+    this.#half = most / 2
   }
 
   get(token: string, now: number): ReceiverRecord | undefined {
-    const receiver = this.#receivers.get(token)
+    const recent = this.#recent.get(token)
+    const receiver = recent ?? this.#older.get(token)
     if (receiver === undefined) return undefined
-    this.#receivers.delete(token)
-    if (stateAt(receiver, now) !== 'open') return undefined
-    this.#receivers.set(token, receiver)
+    if (stateAt(receiver, now) !== 'open') {
+      this.drop(token)
+      return undefined
+    }
+    if (recent === undefined) this.put(receiver)
     return receiver
   }
 
   put(receiver: ReceiverRecord): void {
-    this.#receivers.delete(receiver.token)
+    this.drop(receiver.token)
     if (receiver.state !== 'open') return
-    this.#receivers.set(receiver.token, receiver)
-    if (this.#receivers.size <= this.#most) return
-    for (const oldest of this.#receivers.keys()) {
-      this.#receivers.delete(oldest)
-      break
+    if (this.#recent.size >= this.#half) {
+      this.#older = this.#recent
+      this.#recent = new Map()
     }
+    this.#recent.set(receiver.token, receiver)
   }
 
   drop(token: string): void {
-    this.#receivers.delete(token)
+    this.#recent.delete(token)
+    this.#older.delete(token)
   }
 }
