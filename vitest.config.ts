@@ -15,7 +15,6 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globals: true, // describeStore registers its cases with the runner's own describe and it
-    globals: true, // describeStore registers with the runner's global `describe` and `it`
     globalSetup: ['test/support/build-thread.ts'],
     pool: 'forks', // a native driver may not be loaded twice into one process
     testTimeout: 20_000,

@@ -1,0 +1,35 @@
+// package-lock.json must serve everybody: no address of somebody's registry, and an entry for each optional
+// dependency of each platform. `npm install` leaves those out that its registry cannot show it, and `npm ci`
+// then fails. (Cure: install a version that is a few weeks older, for instance with `npm install --before=<date>`.)
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './root.mjs'
+import { report } from './sources.mjs'
+
+/** @type {Record<string, { resolved?: string, link?: boolean, optionalDependencies?: Record<string, string> }>} */
+const packages = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages
+
+/** @type {string[]} */
+const findings = []
+for (const [path, { resolved, optionalDependencies = {} }] of Object.entries(packages)) {
+  if (resolved !== undefined) findings.push(`${path} names a registry`)
+  for (const name of Object.keys(optionalDependencies)) {
+    if (!isLocked(path, name)) findings.push(`${path} has no entry for its optional dependency ${name}`)
+  }
+}
+if (Object.keys(packages).length < 2) findings.push('no package was looked at')
+report(`${Object.keys(packages).length} packages`, findings)
+
+/**
+ * Looks where Node would: beside the dependent's own dependencies, then further up.
+ *
+ * @param {string} from
+ * @param {string} name
+ */
+function isLocked(from, name) {
+  for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
+    if (`${folder}${folder === '' ? '' : '/'}node_modules/${name}` in packages) return true
+    if (folder === '') return false
+  }
+}
