@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { InvalidOptionsError } from '../errors.js'
 
@@ -69,8 +70,8 @@ export class Guard {
 
   /** Why nothing is sent to this IP address, in words (`a loopback address`); `undefined` when it may be. */
   judge(text: string): string | undefined {
-    if (!ipaddr.isValid(text)) return 'not an IP address'
-    const address = unwrap(ipaddr.parse(text))
+    if (isIP(text) === 0) return 'not an IP address'
+    const address = parse(text)
     if (this.#listed.some(range => contains(range, address))) return undefined
     if (metadata.has(address.toString())) return 'the address of a metadata service'
 
@@ -88,7 +89,7 @@ export class Guard {
    */
   judgeHost(hostname: string): string | undefined {
     const host = hostname.replace(/^\[(.*)\]$/, '$1')
-    if (ipaddr.isValid(host)) return this.judge(host)
+    if (isIP(host) !== 0) return this.judge(host)
     if (!isLocalName(host)) return undefined
     return this.judge('127.0.0.1') === undefined || this.judge('::1') === undefined
       ? undefined
@@ -99,8 +100,7 @@ export class Guard {
 /** A name or literal that means this machine. */
 export function isLoopbackHost(hostname: string): boolean {
   const host = hostname.replace(/^\[(.*)\]$/, '$1')
-  if (!ipaddr.isValid(host)) return isLocalName(host)
-  return unwrap(ipaddr.parse(host)).range() === 'loopback'
+  return isIP(host) === 0 ? isLocalName(host) : parse(host).range() === 'loopback'
 }
 
 function isLocalName(host: string): boolean {
@@ -123,11 +123,18 @@ function toRanges(list: readonly string[]): Range[] {
   })
 }
 
-/** The IPv4 address that a mapped (`::ffff:10.0.0.1`) or translated (`64:ff9b::10.0.0.1`) IPv6 address leads to. */
-function unwrap(address: Address): Address {
+/** The address behind the text: of one inside another (`::ffff:10.0.0.1`, `64:ff9b::10.0.0.1`) the inner one. */
+function parse(text: string): Address {
+  const address = ipaddr.parse(inHexadecimals(text))
   if (!isV6(address)) return address
   if (address.isIPv4MappedAddress()) return address.toIPv4Address()
   return address.match(nat64) ? new ipaddr.IPv4(address.toByteArray().slice(-4)) : address
+}
+
+/** The parser takes `::8.8.8.8` for a mapped address, which it is not. Without dots there is nothing to mistake. */
+function inHexadecimals(text: string): string {
+  const [address = ''] = text.split('%')
+  return isIP(address) === 6 ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address
 }
 
 function isPublic(address: Address): boolean {

@@ -3,11 +3,11 @@ import { CutAnswerError } from './carrier.js'
 /** What went wrong on the way, in a few words; never what was sent or received. */
 export function describeNetworkError(error: unknown): string {
   if (error instanceof CutAnswerError) return 'answer cut off'
+  if (error instanceof Error && error.name === 'HTTPParserError') return NOT_HTTP
   const code = codeOf(error)
   if (code === undefined) return error instanceof Error ? `failed: ${error.name}` : 'failed'
   const known = byCode[code]
   if (known !== undefined) return known
-  if (code.startsWith('HPE_')) return 'answer is not HTTP'
   if (isTls(code)) {
     return `TLS: ${code
       .replace(/^ERR_(TLS|SSL)_/, '')
@@ -16,6 +16,8 @@ export function describeNetworkError(error: unknown): string {
   }
   return `failed: ${code}`
 }
+
+const NOT_HTTP = 'answer is not HTTP'
 
 const byCode: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -31,7 +33,6 @@ const byCode: Readonly<Record<string, string>> = {
   ENETUNREACH: 'network unreachable',
   UND_ERR_HEADERS_OVERFLOW: 'header of the answer is too large',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'answer cut off',
-  UND_ERR_INFO: 'answer is not HTTP',
   EPROTO: 'TLS: protocol error',
 }
 

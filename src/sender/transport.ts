@@ -31,7 +31,7 @@ export interface Resolved {
 export type ResolveName = (hostname: string) => Promise<readonly Resolved[]>
 
 export interface TransportParts {
-  readonly guard: Guard
+  readonly guard: Pick<Guard, 'judge'>
   readonly connectTimeoutMs: number
   /** Default: as the operating system does. */
   readonly resolve?: ResolveName
