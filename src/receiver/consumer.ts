@@ -25,12 +25,10 @@ export interface Consumer extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-export type ConsumerReport = (failure: {
-  readonly receiverId: string
-  readonly seq: number
-  readonly error: unknown
-  readonly retryInMs?: number
-}) => void
+/** What a consumer tells its operator: a handler that threw, an acknowledgement that came too late. */
+export type ConsumerReport = (facts: object, message: string) => void
+
+const LOST = 'a callback was taken over before it was acknowledged; it may be handled twice'
 
 // The handlers of one `consume`: as many slots as its concurrency, each taking one callback after the other.
 //
@@ -130,7 +128,10 @@ export class Slots<T> implements Consumer {
     } catch (error) {
       return this.#failed(callback, error)
     }
-    void callback.settle((settler, claim) => settler.acknowledge(claim))
+    // Not awaited: it joins the commit of the claim that follows.
+    callback.ack().catch((error: unknown) => {
+      this.#report({ receiverId: this.#receiver.id, seq: callback.seq, error }, LOST)
+    })
   }
 
   #failed(callback: HandedOut<T>, error: unknown): void {
@@ -140,7 +141,8 @@ export class Slots<T> implements Consumer {
         ? undefined
         : retryDelay(this.#retry, { attempt: callback.failures + 1, elapsedMs, random })
     const facts = { receiverId: this.#receiver.id, seq: callback.seq, error }
-    this.#report(retryInMs === undefined ? facts : { ...facts, retryInMs })
+    if (retryInMs === undefined) this.#report(facts, 'the handler of a callback failed; it is set aside')
+    else this.#report({ ...facts, retryInMs }, 'the handler of a callback failed; it is tried again')
     void callback.settle((settler, claim) =>
       retryInMs === undefined
         ? settler.giveUp(claim, 'handler', error)

@@ -116,10 +116,9 @@ export class ReceiverHandle<T> implements Receiver<T> {
   consume(options: ConsumeOptions<T>, handler: Handler<T>): Consumer
   consume(...given: [Handler<T>] | [ConsumeOptions<T>, Handler<T>]): Consumer {
     const [options, handler] = given.length === 1 ? [{}, given[0]] : given
-    return new Slots<T>(this.#parts.mailboxes, this.#receiver, options, handler, failure => {
-      const outcome = failure.retryInMs === undefined ? 'it is set aside' : 'it is tried again'
-      this.#parts.logger.warn(failure, `the handler of a callback failed; ${outcome}`)
-    })
+    const { mailboxes, logger } = this.#parts
+    const report = (facts: object, message: string) => logger.warn(facts, message)
+    return new Slots<T>(mailboxes, this.#receiver, options, handler, report)
   }
 
   accept(data: Payload, options: { deliveryId?: string } = {}): Promise<void> {
