@@ -228,7 +228,7 @@ describe('an answer', () => {
   it.each([
     ['no answer at all', ''],
     ['a header that does not end', 'HTTP/1.1 200 OK\r\nx-a: '],
-    ['a body that stops in the middle', head('200 OK\ncontent-length: 100') + 'half'],
+    ['a body that stops in the middle', `${head('200 OK\ncontent-length: 100')}half`],
     ['nothing but 1xx', head('102 Processing')],
   ])('that is %s costs the time of the attempt, and no more', async (_, text) => {
     const clock = new ManualClock()
