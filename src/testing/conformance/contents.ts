@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { utf8 } from '../../core/bytes.js'
+import type { AcceptInput } from '../../store/receiving.js'
+import { type Area, type Case, type Trial, texts } from './trial.js'
+
+const everyByte = Uint8Array.from({ length: 256 }, (_, index) => index)
+const mebibyte = Uint8Array.from({ length: 1024 * 1024 }, (_, index) => (index * 31 + (index >> 8)) & 255)
+
+function comesOut(title: string, what: Partial<AcceptInput>): Case {
+  return {
+    title: `${title} comes out exactly as it went in`,
+    async run(trial) {
+      const receiver = await trial.spawn('orders')
+      await trial.session.accept(trial.request(receiver, '', what))
+      await expectOut(trial, what)
+      await trial.restart()
+      await trial.takeOver()
+      await expectOut(trial, what)
+    },
+  }
+}
+
+async function expectOut(trial: Trial, what: Partial<AcceptInput>): Promise<void> {
+  const receiver = await trial.spawn('orders')
+  const callback = await trial.takeOne(receiver)
+  for (const [name, value] of Object.entries(what)) {
+    const out = callback[name as keyof typeof callback]
+    if (value instanceof Uint8Array && out instanceof Uint8Array) assert.ok(Buffer.from(value).equals(out))
+    else assert.deepEqual(out, value)
+  }
+}
+
+/** What strangers send is kept to the byte. */
+export const contents: Area = {
+  title: 'contents',
+  cases: [
+    comesOut('a body of the bytes 0x00 to 0xFF', { body: everyByte }),
+    comesOut('an empty body', { body: new Uint8Array() }),
+    comesOut('a body of 1 MiB', { body: mebibyte }),
+    comesOut('invalid UTF-8', { body: Uint8Array.of(0xff, 0xfe, 0xc3, 0x28, 0xed, 0xa0, 0x80) }),
+    comesOut('a part of a larger buffer', { body: everyByte.subarray(100, 110) }),
+    comesOut('a repeated header, an empty one and one outside ASCII', {
+      headers: JSON.stringify([
+        'X-A',
+        '1',
+        'x-a',
+        '2',
+        'X-Empty',
+        '',
+        'x-latin',
+        'é\u00ff',
+        'x-quote',
+        '"\\',
+      ]),
+    }),
+    comesOut('no header at all', { headers: '[]' }),
+    comesOut('a query that is not well-formed', { query: 'a=%&b&&=c&%zz=%e2%28%a1&x=1&x=2+3' }),
+    comesOut('a path with encoded characters', { path: '/a%2Fb/%E2%98%83/../c;d=1/' }),
+    comesOut('a method of any kind', { method: 'PATCH' }),
+    comesOut('a delivery id of 255 bytes outside ASCII', { deliveryId: '☃'.repeat(85) }),
+    {
+      title: 'bytes that the caller changes afterwards are not changed in the store',
+      async run(trial) {
+        const receiver = await trial.spawn('orders')
+        const body = utf8('before')
+        const accepting = trial.session.accept(trial.request(receiver, '', { body }))
+        await accepting
+        body.fill(0)
+        assert.deepEqual(texts(await trial.take(receiver)), ['before'])
+      },
+    },
+    {
+      title: 'a message comes out exactly as it went in, with all its headers and bytes',
+      async run(trial) {
+        const message = trial.message('endpoint:app', {
+          key: 'order/7',
+          type: 'order.created',
+          method: 'PUT',
+          path: '/%2e%2e/☃',
+          query: 'a=%zz&a=2',
+          headers: [
+            ['X-Twice', '1'],
+            ['x-twice', '2'],
+            ['x-empty', ''],
+            ['x-latin', 'é"\\'],
+          ],
+          body: everyByte,
+        })
+        await trial.send(message)
+        await trial.restart()
+        const claimed = await trial.takeDelivery('endpoint:app')
+        assert.ok(claimed.message.body instanceof Uint8Array)
+        assert.deepEqual(
+          { ...claimed.message, body: [...claimed.message.body] },
+          { ...message, body: [...everyByte] },
+        )
+      },
+    },
+    {
+      title: 'a message to a written-out URL keeps its URL',
+      async run(trial) {
+        const url = 'https://hooks.example.com/a?b=c'
+        await trial.send(trial.message('origin:https://hooks.example.com', { url, body: mebibyte }))
+        const { message } = await trial.takeDelivery('origin:https://hooks.example.com')
+        assert.equal(message.url, url)
+        assert.ok(Buffer.from(mebibyte).equals(message.body))
+        assert.equal('key' in message, false)
+      },
+    },
+    {
+      title: 'the answer to an attempt comes out exactly as it went in',
+      async run(trial) {
+        await trial.queue('endpoint:app')
+        const claimed = await trial.takeDelivery('endpoint:app')
+        const attempt = {
+          at: trial.now,
+          durationMs: 12,
+          status: 200,
+          answer: {
+            headers: [
+              ['set-cookie', 'a=1'],
+              ['set-cookie', 'b=2'],
+            ] as const,
+            body: everyByte,
+            truncated: true,
+          },
+        }
+        await trial.record(claimed, { status: 'delivered' }, attempt)
+        await trial.restart()
+        const [stored, ...others] = await trial.session.listAttempts({ deliveryId: claimed.delivery.id })
+        assert.deepEqual(others, [])
+        assert.ok(stored?.answer !== undefined)
+        assert.deepEqual([...stored.answer.body], [...everyByte])
+        assert.deepEqual({ ...stored, answer: { ...stored.answer, body: everyByte } }, attempt)
+      },
+    },
+  ],
+}
