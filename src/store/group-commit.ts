@@ -1,0 +1,234 @@
+import { soon } from '../core/clock.js'
+import { StoreUnavailableError } from '../errors.js'
+import type { CommandName, Commands, Input, Outcome, StoreSession, Wake } from './store.js'
+import { wakesAfter } from './wakes.js'
+
+// Many commands, one commit. What arrives while a batch is under way goes into the next one.
+//
+// Owns:   the queue before the commit, the batch under way, the listeners for wake-ups.
+// Leaves: carrying a batch out, and giving each of its commands an outcome of its own, to the executor.
+//
+//   G1. Commands reach the executor in the order in which they were sent; one batch is under way at a time (S10).
+//   G2. The first batch leaves at the end of the turn, so requests that arrive together share a commit.
+//   G3. A promise resolves after the commit, and wake-ups go out after that.
+//   G4. The queue is bounded. Past its bounds what strangers and callers add is refused with an error that may be
+//       retried; what ends work (acks, releases, renewals) is always let in, or the queue could never drain.
+
+export type Command = { [N in CommandName]: { readonly name: N; readonly input: Input<N> } }[CommandName]
+
+/** What became of one command. */
+export type Result<T = unknown> =
+  | { readonly ok: true; readonly outcome: T }
+  | { readonly ok: false; readonly error: Error }
+
+/** Carries batches out. It is never given a second one before it has answered the first. */
+export interface Executor {
+  /** A result for each command, in their order. Rejects when what became of the whole batch is not known. */
+  execute(batch: readonly Command[]): Promise<readonly Result[]>
+  close(): Promise<void>
+}
+
+export interface Limits {
+  readonly queuedCommands: number
+  readonly queuedBytes: number
+  readonly batchCommands: number
+  readonly batchBytes: number
+}
+
+const MIB = 1024 * 1024
+export const LIMITS: Limits = {
+  queuedCommands: 10_000,
+  queuedBytes: 64 * MIB,
+  batchCommands: 1_000,
+  batchBytes: 8 * MIB,
+}
+
+interface Queued {
+  readonly command: Command
+  readonly bytes: number
+  readonly resolve: (outcome: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Methods = { readonly [N in CommandName]: (input: Input<N>) => Promise<Outcome<N>> }
+
+/** A session whose commands share commits. */
+export function createSession(executor: Executor, limits: Limits = LIMITS): StoreSession {
+  const queue = new GroupCommit(executor, limits)
+  const method =
+    <N extends CommandName>(name: N) =>
+    (input: Input<N>) =>
+      queue.send<N>(name, input)
+
+  const methods: Methods = {
+    join: method('join'),
+    renew: method('renew'),
+    leave: method('leave'),
+    takeOver: method('takeOver'),
+    sweep: method('sweep'),
+    countDue: method('countDue'),
+    spawn: method('spawn'),
+    findReceiver: method('findReceiver'),
+    listReceivers: method('listReceivers'),
+    accept: method('accept'),
+    closeReceiver: method('closeReceiver'),
+    answer: method('answer'),
+    findAnswer: method('findAnswer'),
+    claim: method('claim'),
+    acknowledge: method('acknowledge'),
+    release: method('release'),
+    giveUp: method('giveUp'),
+    listFailed: method('listFailed'),
+    retryFailed: method('retryFailed'),
+    discardFailed: method('discardFailed'),
+    news: method('news'),
+    send: method('send'),
+    claimDeliveries: method('claimDeliveries'),
+    recordAttempt: method('recordAttempt'),
+    releaseDelivery: method('releaseDelivery'),
+    findDelivery: method('findDelivery'),
+    listAttempts: method('listAttempts'),
+    cancelDelivery: method('cancelDelivery'),
+  }
+  return {
+    ...methods,
+    subscribe: listener => queue.subscribe(listener),
+    close: () => queue.close(),
+  }
+}
+
+class GroupCommit {
+  readonly #executor: Executor
+  readonly #limits: Limits
+  readonly #listeners = new Set<(wake: Wake) => void>()
+  #queue: Queued[] = []
+  #queuedBytes = 0
+  /** A batch is under way, or about to leave. */
+  #busy = false
+  #closing: Promise<void> | undefined
+  #onIdle: (() => void) | undefined
+
+  constructor(executor: Executor, limits: Limits) {
+    this.#executor = executor
+    this.#limits = limits
+  }
+
+  send<N extends CommandName>(name: N, input: Input<N>): Promise<Outcome<N>> {
+    if (this.#closing !== undefined)
+      return Promise.reject(new StoreUnavailableError('The store has been closed'))
+    const command = { name, input } as Command
+    const bytes = bytesOf(command)
+    if (isAdding(name) && this.#isFull(bytes)) {
+      return Promise.reject(
+        new StoreUnavailableError('The store cannot keep up: too much is waiting to be written'),
+      )
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ command, bytes, resolve: resolve as (outcome: unknown) => void, reject })
+      this.#queuedBytes += bytes
+      if (this.#busy) return
+      this.#busy = true
+      soon(() => this.#next())
+    })
+  }
+
+  subscribe(listener: (wake: Wake) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#idle().then(() => this.#executor.close())
+    return this.#closing
+  }
+
+  #idle(): Promise<void> {
+    if (!this.#busy) return Promise.resolve()
+    return new Promise(resolve => {
+      this.#onIdle = resolve
+    })
+  }
+
+  #isFull(bytes: number): boolean {
+    return (
+      this.#queue.length >= this.#limits.queuedCommands ||
+      (this.#queue.length > 0 && this.#queuedBytes + bytes > this.#limits.queuedBytes)
+    )
+  }
+
+  /** Sends the next batch off, or rests. */
+  #next(): void {
+    const batch = this.#takeBatch()
+    if (batch.length === 0) {
+      this.#busy = false
+      this.#onIdle?.()
+      return
+    }
+    this.#executor.execute(batch.map(queued => queued.command)).then(
+      results => this.#finish(() => this.#settle(batch, results)),
+      (error: unknown) =>
+        this.#finish(() => {
+          for (const queued of batch) queued.reject(error)
+        }),
+    )
+  }
+
+  /** The next batch leaves in the same tick, also when a listener throws: the queue must not stand still for it. */
+  #finish(tell: () => void): void {
+    try {
+      tell()
+    } finally {
+      this.#next()
+    }
+  }
+
+  #takeBatch(): Queued[] {
+    let bytes = 0
+    let count = 0
+    for (const queued of this.#queue) {
+      if (count >= this.#limits.batchCommands) break
+      if (count > 0 && bytes + queued.bytes > this.#limits.batchBytes) break
+      bytes += queued.bytes
+      count++
+    }
+    this.#queuedBytes -= bytes
+    return this.#queue.splice(0, count)
+  }
+
+  #settle(batch: readonly Queued[], results: readonly Result[]): void {
+    for (const [index, { resolve, reject }] of batch.entries()) {
+      const result = results[index]
+      if (result === undefined) reject(new StoreUnavailableError('The store gave no answer to this command'))
+      else if (result.ok) resolve(result.outcome)
+      else reject(result.error)
+    }
+    if (this.#listeners.size === 0) return
+    for (const [index, { command }] of batch.entries()) {
+      const result = results[index]
+      if (result?.ok) this.#wake(command, result.outcome)
+    }
+  }
+
+  #wake<N extends CommandName>(command: { readonly name: N; readonly input: Input<N> }, outcome: unknown) {
+    const wakes = wakesAfter[command.name]?.(command.input, outcome as Outcome<N>) ?? []
+    for (const wake of wakes) {
+      for (const listener of [...this.#listeners]) listener(wake)
+    }
+  }
+}
+
+/** What strangers or callers add to the store. */
+function isAdding(name: keyof Commands): boolean {
+  return name === 'accept' || name === 'send'
+}
+
+function bytesOf(command: Command): number {
+  switch (command.name) {
+    case 'accept':
+      return command.input.body.length + command.input.headers.length
+    case 'send':
+      return command.input.message.body.length
+    default:
+      return 0
+  }
+}

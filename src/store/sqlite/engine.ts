@@ -1,0 +1,162 @@
+import type { Command, Result } from '../group-commit.js'
+import type { CommandName, Commands, Input, Outcome } from '../store.js'
+import { Accepting } from './accepting.js'
+import { Claiming } from './claiming.js'
+import { Dispatching } from './dispatching.js'
+import type { Connection } from './driver.js'
+import type { EngineParts } from './engine-parts.js'
+import { Epochs } from './epochs.js'
+import { type FaultRecord, StoreFault } from './fault.js'
+import { Mailboxes } from './mailboxes.js'
+import { Origins } from './origins.js'
+import { Outbox } from './outbox.js'
+import { Receivers } from './receivers.js'
+import { Registry } from './registry.js'
+import { Settling } from './settling.js'
+import { Sweeping } from './sweeping.js'
+import { Upkeep } from './upkeep.js'
+
+// Commands on an open SQLite file, a batch at a time.
+//
+// Owns:   the transaction, and what the batch under way knows beyond the file.
+// Leaves: what each command does to the parts listed below; waiting, queues and threads to the callers.
+//
+//   X1. A batch is one transaction. Nothing of it is told before the commit has returned.
+//   X2. A batch that fails is rolled back and repeated, each command in a transaction of its own, so that each has an
+//       outcome or an error of its own (H48).
+//   X3. SQLite ends a transaction by itself when the disk is full. What comes after is never run outside of one.
+
+/** What became of a command, as data. */
+export type EngineResult =
+  | { readonly ok: true; readonly outcome: unknown }
+  | { readonly ok: false; readonly fault: FaultRecord }
+
+type CommandTable = { readonly [N in CommandName]: (input: Input<N>) => Outcome<N> }
+
+/** They change nothing, so they need no transaction. */
+const READING: ReadonlySet<CommandName> = new Set([
+  'findReceiver',
+  'listReceivers',
+  'findAnswer',
+  'listFailed',
+  'news',
+  'countDue',
+  'findDelivery',
+  'listAttempts',
+])
+
+export class Engine {
+  readonly #db: Connection
+  readonly #parts: EngineParts
+  readonly #commands: CommandTable
+  readonly #begin
+  readonly #commit
+
+  /** For a connection whose tables are up to date. */
+  constructor(db: Connection) {
+    this.#db = db
+    const epochs = new Epochs(db)
+    this.#parts = { db, epochs, mailboxes: new Mailboxes(db, epochs), origins: new Origins(db) }
+    this.#commands = commandsOf(this.#parts)
+    this.#begin = db.prepare('begin immediate')
+    this.#commit = db.prepare('commit')
+  }
+
+  execute(batch: readonly Command[]): readonly EngineResult[] {
+    try {
+      return this.#attempt(batch)
+    } catch (error) {
+      const fault = this.#faultOf(error)
+      // A single command has had its transaction; after an input or output error nobody knows what the file holds.
+      if (batch.length === 1 || fault.fault === 'io') return batch.map(() => ({ ok: false, fault }))
+      return batch.flatMap(command => this.execute([command]))
+    }
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+
+  #attempt(batch: readonly Command[]): readonly EngineResult[] {
+    const writes = batch.some(command => !READING.has(command.name))
+    try {
+      if (writes) this.#begin.run()
+      const results = batch.map((command): EngineResult => {
+        const outcome = this.#run(command)
+        if (writes && !this.#db.inTransaction)
+          throw new StoreFault('other', 'the transaction ended by itself')
+        return { ok: true, outcome }
+      })
+      if (writes) {
+        this.#parts.mailboxes.flush()
+        this.#parts.origins.flush()
+        this.#commit.run()
+      }
+      return results
+    } catch (error) {
+      if (this.#db.inTransaction) this.#db.exec('rollback')
+      throw error
+    } finally {
+      this.#parts.mailboxes.forget()
+      this.#parts.epochs.forget()
+      this.#parts.origins.forget()
+    }
+  }
+
+  #run<N extends CommandName>(command: { readonly name: N; readonly input: Input<N> }): Outcome<N> {
+    return this.#commands[command.name](command.input)
+  }
+
+  #faultOf(error: unknown): FaultRecord {
+    const { fault, detail } = this.#db.toFault(error)
+    return { fault, detail }
+  }
+}
+
+function commandsOf(parts: EngineParts): CommandTable {
+  const receivers = new Receivers(parts)
+  const registry = new Registry(parts, receivers)
+  const accepting = new Accepting(parts, receivers)
+  const claiming = new Claiming(parts)
+  const settling = new Settling(parts)
+  const outbox = new Outbox(parts)
+  const dispatching = new Dispatching(parts)
+  const upkeep = new Upkeep(parts)
+  const sweeping = new Sweeping(parts)
+  const commands: Commands = {
+    join: input => upkeep.join(input),
+    renew: input => upkeep.renew(input),
+    leave: input => upkeep.leave(input),
+    takeOver: input => upkeep.takeOver(input),
+    countDue: input => upkeep.countDue(input),
+    sweep: input => sweeping.sweep(input),
+    spawn: input => receivers.spawn(input),
+    findReceiver: input => receivers.findReceiver(input),
+    closeReceiver: input => receivers.closeReceiver(input),
+    listReceivers: input => registry.listReceivers(input),
+    news: input => registry.news(input),
+    accept: input => accepting.accept(input),
+    answer: input => accepting.answer(input),
+    findAnswer: input => accepting.findAnswer(input),
+    claim: input => claiming.claim(input),
+    acknowledge: input => settling.acknowledge(input),
+    release: input => settling.release(input),
+    giveUp: input => settling.giveUp(input),
+    listFailed: input => settling.listFailed(input),
+    retryFailed: input => settling.retryFailed(input),
+    discardFailed: input => settling.discardFailed(input),
+    send: input => outbox.send(input),
+    recordAttempt: input => outbox.recordAttempt(input),
+    releaseDelivery: input => outbox.releaseDelivery(input),
+    findDelivery: input => outbox.findDelivery(input),
+    listAttempts: input => outbox.listAttempts(input),
+    cancelDelivery: input => outbox.cancelDelivery(input),
+    claimDeliveries: input => dispatching.claimDeliveries(input),
+  }
+  return commands
+}
+
+/** The same for a caller on this side of the thread. */
+export function toResult(result: EngineResult, toError: (fault: FaultRecord) => Error): Result {
+  return result.ok ? result : { ok: false, error: toError(result.fault) }
+}

@@ -1,0 +1,82 @@
+import type { Command, Result } from '../group-commit.js'
+import type { CommandName, Input } from '../store.js'
+import { type AcceptRow, fromAccept, Packer, toAccept, unpack } from './codec.js'
+import type { EngineResult } from './engine.js'
+import type { FaultRecord } from './fault.js'
+import type { OpenOptions } from './open-file.js'
+
+// What the caller's thread and the engine's say to each other. Each request has one reply, and there is one at a time.
+
+export type Request =
+  | { readonly type: 'open'; readonly options: OpenOptions }
+  | { readonly type: 'batch'; readonly commands: readonly unknown[]; readonly bytes: ArrayBuffer }
+  | { readonly type: 'close' }
+
+export type Reply =
+  | { readonly type: 'done' }
+  | { readonly type: 'failed'; readonly fault: FaultRecord }
+  | { readonly type: 'results'; readonly results: readonly unknown[]; readonly bytes: ArrayBuffer }
+
+type BatchRequest = Extract<Request, { type: 'batch' }>
+type ResultsReply = Extract<Reply, { type: 'results' }>
+
+/** `accept` is by far the most frequent command, and its row needs no name. */
+type PackedCommand = AcceptRow | { readonly name: CommandName; readonly input: unknown }
+
+/** So is its outcome: the callback's number. */
+type PackedResult = number | EngineResult
+
+export function packBatch(batch: readonly Command[]): BatchRequest {
+  const packer = new Packer()
+  const commands = batch.map(
+    (command): PackedCommand =>
+      command.name === 'accept'
+        ? fromAccept(command.input, packer)
+        : { name: command.name, input: packer.pack(command.input) },
+  )
+  return { type: 'batch', commands, bytes: packer.toBuffer() }
+}
+
+export function unpackBatch({ commands, bytes }: BatchRequest): readonly Command[] {
+  return (commands as readonly PackedCommand[]).map(command =>
+    isAcceptRow(command)
+      ? { name: 'accept', input: toAccept(command, bytes) }
+      : ({
+          name: command.name,
+          input: unpack(command.input, bytes, 'window') as Input<CommandName>,
+        } as Command),
+  )
+}
+
+export function packResults(results: readonly EngineResult[]): ResultsReply {
+  const packer = new Packer()
+  const packed = results.map((result): PackedResult => {
+    if (!result.ok) return result
+    const seq = acceptedSeq(result.outcome)
+    return seq ?? { ok: true, outcome: packer.pack(result.outcome) }
+  })
+  return { type: 'results', results: packed, bytes: packer.toBuffer() }
+}
+
+export function unpackResults(
+  { results, bytes }: ResultsReply,
+  toError: (fault: FaultRecord) => Error,
+): readonly Result[] {
+  return (results as readonly PackedResult[]).map((result): Result => {
+    if (typeof result === 'number') return { ok: true, outcome: { type: 'accepted', seq: result } }
+    if (!result.ok) return { ok: false, error: toError(result.fault) }
+    return { ok: true, outcome: unpack(result.outcome, bytes, 'copy') }
+  })
+}
+
+function isAcceptRow(command: PackedCommand): command is AcceptRow {
+  return Array.isArray(command)
+}
+
+function acceptedSeq(outcome: unknown): number | undefined {
+  const { type, seq } = (typeof outcome === 'object' && outcome !== null ? outcome : {}) as {
+    readonly type?: unknown
+    readonly seq?: unknown
+  }
+  return type === 'accepted' && typeof seq === 'number' ? seq : undefined
+}

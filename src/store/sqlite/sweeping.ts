@@ -1,0 +1,236 @@
+import type { Lane } from '../../model/delivery.js'
+import type { Leftover } from '../../model/receiver.js'
+import type { NodeCommands, Swept } from '../nodes.js'
+import { Bodies } from './bodies.js'
+import type { Statement, Value } from './driver.js'
+import type { EngineParts, Part } from './engine-parts.js'
+import { UNREAD } from './unread.js'
+import { optional } from './values.js'
+
+type SweepInput = Parameters<NodeCommands['sweep']>[0]
+
+interface IdRow {
+  readonly receiver_id: string
+}
+
+interface UntoldRow extends IdRow {
+  readonly key: string | null
+  readonly unread: number
+}
+
+interface CallbackRow {
+  readonly no: number
+  readonly state: string
+  readonly body_size: number
+  readonly receiver_id: string | null
+}
+
+interface DeliveryRow {
+  readonly no: number
+  readonly message: number
+}
+
+// Letting go of what retention no longer keeps. Each part touches at most `limit` rows, found through an index by when
+// they ended, and says whether it stopped there.
+
+export class Sweeping implements Part<'sweep'> {
+  readonly #parts: EngineParts
+  readonly #bodies: Bodies
+  readonly #expired
+  readonly #lost
+  readonly #untold
+  readonly #leftovers
+  readonly #unread: readonly Statement<CallbackRow>[]
+  readonly #ended
+  readonly #deleteCallback
+  readonly #dedupes
+  readonly #deleteDedupe
+  readonly #answers
+  readonly #deleteAnswer
+  readonly #keyless
+  readonly #deleteMailbox
+  readonly #deleteReceiver
+  readonly #overdue
+  readonly #expireDelivery
+  readonly #endedDeliveries
+  readonly #deleteAttempts
+  readonly #deleteDelivery
+  readonly #deleteMessage
+  readonly #deleteNodes
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts
+    const { db } = parts
+    this.#bodies = new Bodies(db)
+    this.#expired = db.prepare<IdRow>(
+      "select receiver_id from mailboxes where state = 'open' and expires_at <= ? order by expires_at limit ?",
+    )
+    this.#lost = db.prepare<IdRow>(`
+      select receiver_id from mailboxes
+       where state = 'open' and epoch in (select epoch from nodes where over = 1) limit ?`)
+    this.#untold = db.prepare<UntoldRow>(`
+      select m.receiver_id, r.key, m.unread from mailboxes m join receivers r on r.no = m.receiver
+       where m.untold = 1 limit ?`)
+    this.#leftovers = db.prepare<IdRow>(
+      'select receiver_id from mailboxes where ended_at <= ? and unread > 0 order by ended_at limit ?',
+    )
+    // What somebody holds is not taken out of their hands.
+    this.#unread = UNREAD.filter(where => !where.includes('claimed')).map(where =>
+      db.prepare<CallbackRow>(
+        `select no, state, body_size, null as receiver_id from callbacks where ${where} limit ?`,
+      ),
+    )
+    this.#ended = db.prepare<CallbackRow>(`
+      select c.no, c.state, c.body_size, r.id as receiver_id
+        from callbacks c left join receivers r on r.no = c.receiver
+       where c.ended_at <= ? order by c.ended_at limit ?`)
+    this.#deleteCallback = db.prepare('delete from callbacks where no = ?')
+    this.#dedupes = db.prepare<{ receiver: number; delivery_id: string }>(
+      'select receiver, delivery_id from dedupes where until <= ? order by until limit ?',
+    )
+    this.#deleteDedupe = db.prepare('delete from dedupes where receiver = ? and delivery_id = ?')
+    this.#answers = db.prepare<{ callback_id: string }>(
+      'select callback_id from answers where until <= ? order by until limit ?',
+    )
+    this.#deleteAnswer = db.prepare('delete from answers where callback_id = ?')
+    this.#keyless = db.prepare<{ receiver_id: string; receiver: number }>(`
+      select receiver_id, receiver from mailboxes
+       where ended_at <= ? and keyless = 1 and unread = 0 and failed = 0 order by ended_at limit ?`)
+    this.#deleteMailbox = db.prepare('delete from mailboxes where receiver_id = ?')
+    this.#deleteReceiver = db.prepare('delete from receivers where no = ?')
+    this.#overdue = db.prepare<{ no: number; id: string; lane: Lane }>(
+      'select no, id, lane from deliveries where ended_at is null and deadline_at <= ? order by deadline_at limit ?',
+    )
+    this.#expireDelivery = db.prepare(
+      "update deliveries set status = 'dead', reason = 'expired', ended_at = ? where no = ?",
+    )
+    this.#endedDeliveries = db.prepare<DeliveryRow>(
+      'select no, message from deliveries where ended_at <= ? order by ended_at limit ?',
+    )
+    this.#deleteAttempts = db.prepare('delete from attempts where delivery = ?')
+    this.#deleteDelivery = db.prepare('delete from deliveries where no = ?')
+    this.#deleteMessage = db.prepare(
+      'delete from messages where no = ?1 and not exists (select 1 from deliveries where message = ?1)',
+    )
+    this.#deleteNodes = db.prepare(`
+      delete from nodes
+       where epoch in (select epoch from nodes where over = 1)
+         and not exists (select 1 from callbacks c where c.epoch = nodes.epoch and c.state = 'claimed')
+         and not exists (select 1 from deliveries d where d.epoch = nodes.epoch and d.status = 'sending')
+         and not exists (select 1 from mailboxes m where m.epoch = nodes.epoch and m.state = 'open')`)
+  }
+
+  sweep({ now, callbacksMs, messagesMs, keylessMs, limit }: SweepInput): Swept {
+    const { epochs, mailboxes } = this.#parts
+    const tally = new Tally(limit)
+    const dropped = new Map<string, number>()
+    epochs.mark(now)
+    mailboxes.flush()
+    for (const row of tally.first(this.#expired, now)) this.#markEnd(row, now)
+    for (const row of tally.first(this.#lost)) this.#markEnd(row, now)
+    mailboxes.flush()
+    const ended = tally.first(this.#untold).map(row => this.#tell(row))
+    mailboxes.flush()
+    this.#dropUnread(now - callbacksMs, tally, dropped)
+    for (const row of tally.first(this.#ended, now - callbacksMs)) this.#dropEnded(row, dropped)
+    for (const row of tally.first(this.#dedupes, now)) this.#deleteDedupe.run(row.receiver, row.delivery_id)
+    for (const row of tally.first(this.#answers, now)) this.#deleteAnswer.run(row.callback_id)
+    mailboxes.flush()
+    for (const row of tally.first(this.#keyless, now - keylessMs)) this.#dropReceiver(row)
+    mailboxes.forget()
+    const expired = tally.first(this.#overdue, now)
+    for (const row of expired) this.#expire(row, now)
+    for (const row of tally.first(this.#endedDeliveries, now - messagesMs)) this.#dropMessage(row)
+    this.#deleteNodes.run()
+    return {
+      ended,
+      dropped: [...dropped].map(([receiverId, callbacks]) => ({ receiverId, callbacks })),
+      expiredDeliveryIds: expired.map(row => row.id),
+      more: tally.more,
+    }
+  }
+
+  #markEnd({ receiver_id }: IdRow, now: number): void {
+    const { mailboxes } = this.#parts
+    const mailbox = mailboxes.find(receiver_id)
+    if (mailbox !== undefined) mailboxes.markEnd(mailbox, now)
+  }
+
+  #tell({ receiver_id, key, unread }: UntoldRow): Leftover {
+    this.#parts.mailboxes.find(receiver_id)?.tell()
+    return { receiverId: receiver_id, ...optional('key', key), unread }
+  }
+
+  /** What nobody read of receivers that ended; what somebody holds stays in their hands. */
+  #dropUnread(endedBy: number, tally: Tally, dropped: Map<string, number>): void {
+    let left = tally.limit
+    for (const { receiver_id } of tally.first(this.#leftovers, endedBy)) {
+      const mailbox = this.#parts.mailboxes.find(receiver_id)
+      if (mailbox === undefined) continue
+      for (const statement of this.#unread) {
+        const rows = new Tally(left)
+        for (const row of rows.first(statement, mailbox.receiver)) {
+          this.#drop(row, receiver_id, dropped)
+          mailbox.remove()
+          left--
+        }
+        if (rows.more) tally.more = true
+      }
+    }
+  }
+
+  #dropEnded(row: CallbackRow, dropped: Map<string, number>): void {
+    if (row.state !== 'failed' || row.receiver_id === null) return this.#delete(row)
+    this.#drop(row, row.receiver_id, dropped)
+    this.#parts.mailboxes.find(row.receiver_id)?.discard()
+  }
+
+  #drop(row: CallbackRow, receiverId: string, dropped: Map<string, number>): void {
+    this.#delete(row)
+    dropped.set(receiverId, (dropped.get(receiverId) ?? 0) + 1)
+  }
+
+  #delete(row: CallbackRow): void {
+    this.#bodies.remove(row)
+    this.#deleteCallback.run(row.no)
+  }
+
+  #dropReceiver({
+    receiver_id,
+    receiver,
+  }: {
+    readonly receiver_id: string
+    readonly receiver: number
+  }): void {
+    this.#deleteMailbox.run(receiver_id)
+    this.#deleteReceiver.run(receiver)
+  }
+
+  #expire({ no, lane }: { readonly no: number; readonly lane: Lane }, now: number): void {
+    this.#expireDelivery.run(now, no)
+    this.#parts.origins.touch(lane)
+  }
+
+  #dropMessage({ no, message }: DeliveryRow): void {
+    this.#deleteAttempts.run(no)
+    this.#deleteDelivery.run(no)
+    this.#deleteMessage.run(message)
+  }
+}
+
+/** Keeps to the limit for each kind, and knows whether any kind had more. */
+class Tally {
+  readonly limit: number
+  more = false
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  /** The statement's last value is how many rows to read. */
+  first<Row>(statement: Statement<Row>, ...values: Value[]): readonly Row[] {
+    const rows = statement.all(...values, this.limit + 1)
+    if (rows.length > this.limit) this.more = true
+    return rows.slice(0, this.limit)
+  }
+}
