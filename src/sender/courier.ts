@@ -38,9 +38,12 @@ export interface CourierParts {
 }
 
 interface Prepared {
+  readonly type: 'prepared'
   readonly policy: Policy
   readonly request: CarriedRequest
 }
+
+type Refused = Extract<Tried, { readonly type: 'refused' }>
 
 const SHORTEST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 5_000
@@ -63,18 +66,18 @@ export class Courier {
     if (prepared === undefined) return this.giveBack(claim)
 
     const tried =
-      'request' in prepared
-        ? await tryOnce(prepared.request, { carrier, clock, timeoutMs: prepared.policy.timeoutMs, stop })
-        : prepared
+      prepared.type === 'refused'
+        ? prepared
+        : await tryOnce(prepared.request, { carrier, clock, timeoutMs: prepared.policy.timeoutMs, stop })
     if (tried === undefined) return this.giveBack(claim)
 
     const now = clock.now()
     const attempt = { at: startedAt, durationMs: Math.round(clock.monotonic() - started), ...toRecord(tried) }
     const next: AfterAttempt =
-      'policy' in prepared
-        ? afterAttempt(prepared.policy, { delivery: claimed.delivery, tried, startedAt, now, random })
-        : { status: 'dead', reason: 'refused' }
-    const outcome = await this.#record({ claim, now, attempt, next }, stop)
+      prepared.type === 'refused'
+        ? { status: 'dead', reason: 'refused' }
+        : afterAttempt(prepared.policy, { delivery: claimed.delivery, tried, startedAt, now, random })
+    const outcome = await this.#record({ claim, attempt, next }, stop)
     if (outcome === 'recorded' || outcome === 'ended') {
       this.#tell(claimed, attempt, outcome === 'recorded' ? next : undefined)
     }
@@ -90,13 +93,17 @@ export class Courier {
   }
 
   /** `undefined`: its endpoint is not declared here. */
-  #prepare(message: MessageRecord): Prepared | Tried | undefined {
+  #prepare(message: MessageRecord): Prepared | Refused | undefined {
     try {
       const policy = this.#parts.endpoints.settingsFor(message)
       if (policy === undefined) return undefined
       const { id, method, body } = message
       const headers = mergeHeaders(ourHeaders, policy.headers, message.headers, [['webhook-id', id]])
-      return { policy, request: { method, url: toAddress(policy.url, message), headers, body } }
+      return {
+        type: 'prepared',
+        policy,
+        request: { method, url: toAddress(policy.url, message), headers, body },
+      }
     } catch (error) {
       if (!(error instanceof EndpointRefusedError || error instanceof InvalidOptionsError)) throw error
       return { type: 'refused', error: `address refused: ${error.message}` }
@@ -104,16 +111,17 @@ export class Courier {
   }
 
   async #record(
-    input: { claim: DeliveryClaim; now: number; attempt: AttemptRecord; next: AfterAttempt },
+    outcome: { claim: DeliveryClaim; attempt: AttemptRecord; next: AfterAttempt },
     stop: AbortSignal,
   ): Promise<'recorded' | 'ended' | 'lost'> {
+    const { session, clock, onError } = this.#parts
     for (let delayMs = SHORTEST_RETRY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_RETRY_MS)) {
       try {
-        return await this.#parts.session.recordAttempt(input)
+        return await session.recordAttempt({ ...outcome, now: clock.now() })
       } catch (error) {
-        this.#parts.onError(error)
+        onError(error)
         if (stop.aborted) return 'lost'
-        await pause(this.#parts.clock, delayMs, stop)
+        await pause(clock, delayMs, stop)
       }
     }
   }

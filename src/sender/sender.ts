@@ -1,3 +1,4 @@
+import { ServerClosedError } from '../errors.js'
 import { DEFAULTS, type EndpointOptions, type Observation, type ServerSettings } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
@@ -28,6 +29,7 @@ export class Sender {
   readonly #endpoints: Endpoints
   readonly #dispatcher: Dispatcher
   readonly #waits: DeliveryWaits
+  #closed = false
 
   /** @throws InvalidOptionsError when `allowPrivate` lists something that is not a range. */
   constructor(parts: SenderParts) {
@@ -80,8 +82,9 @@ export class Sender {
     }
   }
 
-  /** Resolves when the message is durable. @see send */
+  /** Resolves when the message is durable; see `outbox.ts`. */
   async send(key: string | undefined, message: Message): Promise<Delivery> {
+    if (this.#closed) throw new ServerClosedError()
     const { session, settings } = this.#parts
     return this.#handle(
       await send(key, message, { session, endpoints: this.#endpoints, clock: settings.clock }),
@@ -100,6 +103,7 @@ export class Sender {
 
   /** Gives back what is under way, and ends every wait for a delivery. */
   async close(): Promise<void> {
+    this.#closed = true
     await this.#dispatcher.close()
     this.#waits.close()
     await this.#carrier.close()

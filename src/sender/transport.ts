@@ -93,7 +93,7 @@ function createConnector({
           return
         }
         const [bad] = judged
-        if (bad === undefined) callback(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), '')
+        if (bad === undefined) callback(toCodedError('ENOTFOUND'), '')
         else callback(new AddressRefusedError(`${hostname} leads to ${bad.address}, ${bad.reason}`), '')
       },
       (error: Error) => callback(error, ''),
@@ -108,13 +108,19 @@ function createConnector({
 
     connect(options, (...[error, socket]) => {
       if (error !== null) return callback(error, null)
-      const { remoteAddress = '' } = socket // a socket that was destroyed has none any more
+      const { remoteAddress } = socket
+      if (remoteAddress === undefined) return callback(toCodedError('ECONNRESET'), null) // it is gone again
       const reasonNow = guard.judge(remoteAddress)
       if (reasonNow === undefined) return callback(null, socket)
       socket.destroy()
       callback(new AddressRefusedError(`${options.hostname} leads to ${remoteAddress}, ${reasonNow}`), null)
     })
   }
+}
+
+/** As the platform would report it. */
+function toCodedError(code: string): Error {
+  return Object.assign(new Error(code), { code })
 }
 
 function resolveBySystem(hostname: string): Promise<readonly Resolved[]> {

@@ -249,7 +249,7 @@ describe('lanes', () => {
   it('of an endpoint that is not declared wait, and go on when it is', async () => {
     const first = await openBench()
     first.sender.endpoint('late', { url: to })
-    await first.sender.close()
+    await first.sender.finish()
     const delivery = await first.sender.send(undefined, { to: 'late' })
 
     await using second = await openBench({ store: first.store, clock: first.clock })

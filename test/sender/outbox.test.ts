@@ -2,7 +2,12 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { EndpointRefusedError, InvalidOptionsError, KeyConflictError } from '../../src/errors.js'
+import {
+  EndpointRefusedError,
+  InvalidOptionsError,
+  KeyConflictError,
+  ServerClosedError,
+} from '../../src/errors.js'
 import { AddressRefusedError } from '../../src/sender/carrier.js'
 import type { Message } from '../../src/sender/message.js'
 import { openBench } from './bench.js'
@@ -152,6 +157,15 @@ describe('send', () => {
     await expect(bench.sender.send('', { to })).rejects.toThrow(InvalidOptionsError)
     await expect(bench.sender.send('a\0', { to })).rejects.toThrow(InvalidOptionsError)
     await expect(bench.sender.send(undefined, undefined as never)).rejects.toThrow(InvalidOptionsError)
+  })
+
+  it('works while a server finishes, and rejects once it is closed', async () => {
+    await using bench = await openBench()
+    const app = bench.sender.endpoint('app', { url: to })
+    await bench.sender.finish()
+    expect((await app.send({})).id).toBeDefined()
+    await bench.sender.close()
+    await expect(app.send({})).rejects.toThrow(ServerClosedError)
   })
 
   it('sends at once what should have gone earlier', async () => {
