@@ -180,7 +180,10 @@ export class Sweeping implements Part<'sweep'> {
   }
 
   #dropEnded(row: CallbackRow, dropped: Map<string, number>): void {
-    if (row.state !== 'failed' || row.receiver_id === null) return this.#delete(row)
+    if (row.state !== 'failed' || row.receiver_id === null) {
+      this.#delete(row)
+      return
+    }
     this.#drop(row, row.receiver_id, dropped)
     this.#parts.mailboxes.find(row.receiver_id)?.discard()
   }
