@@ -1,7 +1,7 @@
 import { soon } from '../core/clock.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { CommandName, Commands, Input, Outcome, StoreSession, Wake } from './store.js'
-import { wakesAfter } from './wakes.js'
+import { wakesAfter, wakesBefore } from './wakes.js'
 
 // Many commands, one commit. What arrives while a batch is under way goes into the next one.
 //
@@ -10,7 +10,8 @@ import { wakesAfter } from './wakes.js'
 //
 //   G1. Commands reach the executor in the order in which they were sent; one batch is under way at a time (S10).
 //   G2. The first batch leaves at the end of the turn, so requests that arrive together share a commit.
-//   G3. A promise resolves after the commit, and wake-ups go out after that.
+//   G3. A promise resolves after the commit, and wake-ups go out after that. What is added is also announced when it has
+//       joined the queue: a look that this causes is in the same commit, and needs no second one.
 //   G4. The queue is bounded. Past its bounds what strangers and callers add is refused with an error that may be
 //       retried; what ends work (acks, releases, renewals) is always let in, or the queue could never drain.
 
@@ -123,13 +124,16 @@ class GroupCommit {
         new StoreUnavailableError('The store cannot keep up: too much is waiting to be written'),
       )
     }
-    return new Promise((resolve, reject) => {
+    const done = new Promise<Outcome<N>>((resolve, reject) => {
       this.#queue.push({ command, bytes, resolve: resolve as (outcome: unknown) => void, reject })
-      this.#queuedBytes += bytes
-      if (this.#busy) return
+    })
+    this.#queuedBytes += bytes
+    if (!this.#busy) {
       this.#busy = true
       soon(() => this.#next())
-    })
+    }
+    this.#tell(wakesBefore[name]?.(input) ?? [])
+    return done
   }
 
   subscribe(listener: (wake: Wake) => void): () => void {
@@ -210,7 +214,10 @@ class GroupCommit {
   }
 
   #wake<N extends CommandName>(command: { readonly name: N; readonly input: Input<N> }, outcome: unknown) {
-    const wakes = wakesAfter[command.name]?.(command.input, outcome as Outcome<N>) ?? []
+    this.#tell(wakesAfter[command.name]?.(command.input, outcome as Outcome<N>) ?? [])
+  }
+
+  #tell(wakes: readonly Wake[]): void {
     for (const wake of wakes) {
       for (const listener of [...this.#listeners]) listener(wake)
     }

@@ -31,6 +31,17 @@ export const wakesAfter: {
   cancelDelivery: (input, done) => (done ? [delivery(input.deliveryId)] : []),
 }
 
+/**
+ * Whom to wake when a command has been sent but not carried out. Whoever looks now has his look carried out after it, in
+ * the same commit: what takes two commits after the fact, storing and claiming, takes one.
+ */
+export const wakesBefore: {
+  readonly [N in CommandName]?: (input: Input<N>) => readonly Wake[]
+} = {
+  accept: input => [receiver(input.receiverId)],
+  send: () => [OUTBOX],
+}
+
 const OUTBOX: Wake = { kind: 'outbox' }
 
 function receiver(receiverId: string): Wake {

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest'
+import { type Command, createSession } from '../../src/store/group-commit.js'
+import type { AcceptInput } from '../../src/store/receiving.js'
+
+const accept: AcceptInput = {
+  callbackId: 'cb_1',
+  receiverId: 'rcv_1',
+  now: 0,
+  method: 'POST',
+  path: '',
+  query: '',
+  headers: '[]',
+  body: new Uint8Array(),
+  dedupeUntil: 0,
+  content: 'good',
+  capacity: 1,
+}
+
+it('whoever waits for a callback claims it in the commit in which it is stored', async () => {
+  const batches: string[][] = []
+  const session = createSession({
+    async execute(batch: readonly Command[]) {
+      batches.push(batch.map(command => command.name))
+      return batch.map(() => ({ ok: true, outcome: { type: 'accepted', seq: 1 } }))
+    },
+    close: async () => {},
+  })
+  let looked = false
+  session.subscribe(wake => {
+    if (wake.kind !== 'receiver' || looked) return
+    looked = true
+    void session.claim({ receiverId: wake.receiverId, epoch: 1, limit: 1, now: 0, ordered: false })
+  })
+
+  await session.accept(accept)
+
+  expect(batches).toEqual([['accept', 'claim']])
+})
