@@ -116,19 +116,23 @@ export const waking: Area = {
       },
     },
     {
-      title: 'a wake-up comes after what it is about: whoever looks then finds it',
+      title: 'whoever looks whenever a wake-up comes finds what it was about, once',
       async run(trial) {
         const receiver = await trial.spawn('orders')
-        const found: Promise<number>[] = []
+        const looks: Promise<number>[] = []
         const stop = trial.session.subscribe(wake => {
           if (wake.kind === 'receiver')
-            found.push(trial.take(receiver, { limit: 1 }).then(({ length }) => length))
+            looks.push(trial.take(receiver, { limit: 1 }).then(({ length }) => length))
         })
         const log = trial.listen()
         await trial.fill(receiver, 'a')
         await log.expect({ kind: 'receiver', receiverId: receiver.id })
         stop()
-        assert.deepEqual(await Promise.all(found), [1])
+        const found = await Promise.all(looks)
+        assert.equal(
+          found.reduce((sum, count) => sum + count, 0),
+          1,
+        )
       },
     },
     {
@@ -151,31 +155,7 @@ export const waking: Area = {
       },
     },
     {
-      title: 'what was refused or changed nothing wakes nobody',
-      async run(trial) {
-        const receiver = await trial.spawn('orders')
-        await trial.fill(receiver, 'a')
-        const callback = await trial.takeOne(receiver)
-        await trial.acknowledge(callback)
-        const sentinel = await trial.spawn('sentinel')
-        const settled = trial.listen()
-        await trial.fill(sentinel, 'x')
-        await settled.expect({ kind: 'receiver', receiverId: sentinel.id })
-
-        const log = trial.listen()
-        await trial.post(receiver, 'b', { capacity: 0 })
-        await trial.post(receiver, 'b', { content: 'refused' })
-        await trial.release(callback)
-        await trial.giveUp(callback)
-        const other = await trial.spawn('other')
-        await trial.fill(other, 'c')
-        await log.expect({ kind: 'receiver', receiverId: other.id })
-        assert.equal(log.has({ kind: 'receiver', receiverId: receiver.id }), false)
-      },
-    },
-    {
-      title:
-        'a wake-up that gets lost costs a look at the news, never a callback: ready and due ones are news',
+      title: 'a wake-up that gets lost costs a look at the news, never a callback',
       async run(trial) {
         const [ready, delayed, held, empty] = [
           await trial.spawn('ready'),
