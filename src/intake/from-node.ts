@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { concat } from '../core/bytes.js'
 import { after, type Clock } from '../core/clock.js'
 import { DEFAULTS } from '../options.js'
@@ -92,6 +93,13 @@ export function targetsOf(message: IncomingMessage & { readonly originalUrl?: un
   return typeof originalUrl === 'string' && originalUrl !== url ? [originalUrl, url] : [url]
 }
 
+/** Connections whose last answer has been given: what still comes on them is not to be processed. */
+const closing = new WeakSet<Socket>()
+
+export function comesTooLate(message: IncomingMessage): boolean {
+  return closing.has(message.socket)
+}
+
 export function sendReply(
   response: ServerResponse,
   { status, headers, body, close }: Reply,
@@ -108,7 +116,10 @@ export function sendReply(
     else response.end(body)
     return
   }
-  if (response.req.httpVersionMajor < 2) lines.push('connection', 'close')
+  if (response.req.httpVersionMajor < 2) {
+    lines.push('connection', 'close')
+    closing.add(response.req.socket)
+  }
   response.writeHead(status, lines)
   // A connection that is cut with something unread in it is reset, and a sender that is still writing would never see
   // its answer. So it gets the answer at once, and a moment to read it.

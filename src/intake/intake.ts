@@ -11,7 +11,7 @@ import { Answers } from './answers.js'
 import { Deadlines } from './deadlines.js'
 import { acceptDirectly } from './direct.js'
 import { FetchRequest, targetOf, toResponse } from './from-fetch.js'
-import { NodeRequest, sendReply, targetsOf, whenSent } from './from-node.js'
+import { comesTooLate, NodeRequest, sendReply, targetsOf, whenSent } from './from-node.js'
 import { problem, retryLater } from './problem.js'
 import type { Reply } from './reply.js'
 import type { IntakeRequest } from './request.js'
@@ -125,6 +125,7 @@ export class Intake {
       else sendReply(response, problem('not-found'), clock)
       return
     }
+    if (comesTooLate(message)) return
     this.#underWay++
     const incoming = new NodeRequest(message, response, { route, deadlines: this.#deadlines })
     void this.#answer(incoming).then(reply => {
