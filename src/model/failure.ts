@@ -9,10 +9,14 @@ const LONGEST_MESSAGE = 1_000
 const STACK_LINES = 8
 
 export function toFailure(error: unknown): Failure {
-  if (!(error instanceof Error)) return { name: 'Error', message: clip(String(error)) }
+  if (!(error instanceof Error)) return { name: 'Error', message: clip(toText(error)) }
   const frames = (error.stack ?? '').split('\n').filter(line => line.trimStart().startsWith('at '))
   const stack = frames.slice(0, STACK_LINES).join('\n')
-  return { name: error.name, message: clip(error.message), ...(stack === '' ? {} : { stack }) }
+  return {
+    name: toText(error.name),
+    message: clip(toText(error.message)),
+    ...(stack === '' ? {} : { stack }),
+  }
 }
 
 export function fromFailure(failure: Failure): Error {
@@ -20,6 +24,15 @@ export function fromFailure(failure: Failure): Error {
   error.name = failure.name
   error.stack = `${failure.name}: ${failure.message}${failure.stack === undefined ? '' : `\n${failure.stack}`}`
   return error
+}
+
+/** Anything can be thrown, also what cannot be made a text of. */
+function toText(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return `a value of type ${typeof value}`
+  }
 }
 
 function clip(text: string): string {
