@@ -1,4 +1,4 @@
-import { createSqlite, SETTINGS } from '../../src/store/sqlite/sqlite.js'
+import { createSqlite, SETTINGS } from '../../src/store/sqlite/create-sqlite.js'
 import { describeStore } from '../../src/testing/describe-store.js'
 import { temporaryFile } from '../store/sqlite/support/temporary-file.js'
 
