@@ -92,15 +92,18 @@ describe('done', () => {
     expect(await delivery.attempts()).toEqual([])
   })
 
-  it('leaves nothing behind once it has ended', async () => {
+  it('leaves nothing behind once it has ended: no timer, and nobody who watches', async () => {
     await using bench = await openBench()
-    await bench.clock.settle()
-    const before = bench.clock.timers
     const delivery = await bench.sender.send(undefined, { to })
     await delivery.done({ timeout: '1h' })
+    const waiting = await bench.sender.send(undefined, { to, after: '1d' })
+    await bench.sender.finish() // so that nobody else watches
     await delivery.done({ timeout: '1h' })
+    const given = waiting.done({ timeout: '1h' })
     await bench.clock.settle()
-    expect(bench.clock.timers).toBe(before)
+    expect(bench.clock.timers).toBe(2) // its own and the poll's
+    given.cancel()
+    expect(bench.clock.timers).toBe(0)
   })
 })
 

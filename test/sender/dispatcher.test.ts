@@ -144,6 +144,23 @@ describe('sending', () => {
     expect((bench.seen.at(-1)?.at ?? 0) - (bench.seen[0]?.at ?? 0)).toBeLessThan(30 * 24 * HOUR)
   })
 
+  it('gives up when the endpoint says so, counted from the first attempt, restarts included', async () => {
+    const policy = { url: to, retry: { delay: '20m', factor: 1, giveUpAfter: '90m' } } as const
+    const first = await openBench({ world: failing })
+    first.sender.endpoint('app', policy)
+    const { id } = await first.sender.send(undefined, { to: 'app' })
+    await first.clock.advance('50m')
+    await first[Symbol.asyncDispose]()
+
+    await using second = await openBench({ store: first.store, clock: first.clock, world: failing })
+    second.sender.endpoint('app', policy)
+    await second.clock.advance('1d')
+    const attempts = await second.session.listAttempts({ deliveryId: id })
+    expect((attempts.at(-1)?.at ?? 0) - (attempts[0]?.at ?? 0)).toBeLessThanOrEqual(1.5 * HOUR)
+    expect(attempts.length).toBeLessThan(8)
+    expect(await second.session.findDelivery({ deliveryId: id })).toMatchObject({ reason: 'exhausted' })
+  })
+
   it('holds the first attempt back until the time that was asked for', async () => {
     await using bench = await openBench()
     const start = bench.clock.now()
@@ -324,6 +341,29 @@ describe('closing', () => {
       status: 'due',
       attempts: 0,
     })
+  })
+
+  it('gives back, uncounted and unsent, what a claim brings that was on its way', async () => {
+    const claim = deferred<void>()
+    const change = (session: StoreSession) =>
+      new Proxy(session, {
+        get: (target, name: keyof StoreSession) =>
+          name === 'claimDeliveries'
+            ? async (input: Parameters<StoreSession['claimDeliveries']>[0]) => {
+                const outcome = await target.claimDeliveries(input)
+                await claim.promise
+                return outcome
+              }
+            : target[name],
+      })
+    await using bench = await openBench({ change })
+    const { id } = await bench.sender.send(undefined, { to })
+    await bench.clock.settle()
+    const finished = bench.sender.finish()
+    claim.resolve()
+    await finished
+    expect(bench.seen).toHaveLength(0)
+    expect(await bench.session.findDelivery({ deliveryId: id })).toMatchObject({ status: 'due', attempts: 0 })
   })
 
   it('gives back at once, uncounted, what does not end', async () => {
