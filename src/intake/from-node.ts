@@ -39,7 +39,8 @@ export class NodeRequest implements IntakeRequest {
   }
 
   get rawHeaders(): readonly string[] {
-    return this.#message.rawHeaders
+    const { rawHeaders, httpVersionMajor } = this.#message
+    return httpVersionMajor < 2 ? rawHeaders : withoutPseudoHeaders(rawHeaders)
   }
 
   get gone(): boolean {
@@ -85,6 +86,11 @@ export class NodeRequest implements IntakeRequest {
   #read(): Uint8Array {
     return this.#length === 0 ? EMPTY_BODY : concat(this.#chunks, this.#length)
   }
+}
+
+/** HTTP/2 has method and path among the headers, under names that no header may have. */
+function withoutPseudoHeaders(rawHeaders: readonly string[]): readonly string[] {
+  return rawHeaders.filter((_, index) => rawHeaders[index - (index % 2)]?.startsWith(':') !== true)
 }
 
 /** The target as it was sent; Express takes the path it is mounted under out of `url`. */
