@@ -85,7 +85,7 @@ describe.each(transports)('a repeated delivery id, by $name', ({ send }) => {
     const receiver = await rig.spawn({ respond: 'manual', respondTimeout: '10s' })
     void send(rig, receiver, repeat('a'))
     await eventually(async () => (await rig.unread(receiver)).length === 1)
-    const restarted = await Rig.open({}, rig.session)
+    const restarted = rig.another()
     restarted.sources.attach(receiver.id, { respond: 'manual' })
     await restarted.clock.advance('20s')
     const again = await send(restarted, receiver, repeat('a'))

@@ -101,7 +101,7 @@ describe.each(transports)('the order of judging, by $name', ({ send }) => {
     async function restart(change: (rig: Rig, receiver: ReceiverRecord) => Promise<unknown>) {
       const { rig, receiver } = await openRig({ ttl: '1h' })
       await change(rig, receiver)
-      const restarted = await Rig.open({ clock: rig.clock }, rig.session)
+      const restarted = rig.another()
       return { rig: restarted, receiver }
     }
 

@@ -152,7 +152,7 @@ describe.each(transports)('what a third party sees, by $name', ({ send }) => {
     const rig = await Rig.open()
     const receiver = await rig.spawn({ key: 'k', from: rig.sources.declare('s', {}), verify: null })
     const inline = await rig.spawn({ key: 'i', verify: () => true })
-    const restarted = await Rig.open({}, rig.session)
+    const restarted = rig.another()
     for (const one of [receiver, inline]) {
       const response = await send(restarted, one)
       expect(response.status).toBe(503)

@@ -29,7 +29,7 @@ type Faults = { -readonly [N in keyof StoreSession]?: StoreSession[N] }
 
 /** An intake over a store in memory, with a clock driven by hand, and eyes on everything that goes in and out. */
 export class Rig {
-  readonly clock = new ManualClock()
+  readonly clock: ManualClock
   readonly logged: Logged[] = []
   readonly observed: Observation[] = []
   readonly sources = new Sources()
@@ -41,7 +41,8 @@ export class Rig {
   readonly watch: Watch
   readonly intake: Intake
 
-  private constructor(session: StoreSession, options: ServerOptions) {
+  private constructor(session: StoreSession, options: ServerOptions, clock: ManualClock) {
+    this.clock = clock
     this.session = this.#watched(session)
     this.watch = new Watch({
       session: this.session,
@@ -63,9 +64,13 @@ export class Rig {
     this.intake = new Intake({ session: this.session, watch: this.watch, sources: this.sources, settings })
   }
 
-  /** Over a session of another rig it is what a restarted process is: the same store, and no code. */
   static async open(options: ServerOptions = {}, session?: StoreSession): Promise<Rig> {
-    return new Rig(session ?? (await memoryStore().open()), options)
+    return new Rig(session ?? (await memoryStore().open()), options, new ManualClock())
+  }
+
+  /** What a second process is, or the same after a restart: the store and the time of the first, and no code. */
+  another(): Rig {
+    return new Rig(this.session, {}, this.clock)
   }
 
   /** What the server does for `spawn`. Without a key the receiver belongs to a node that lives. */
