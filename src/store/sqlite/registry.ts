@@ -34,10 +34,10 @@ export class Registry implements Part<'listReceivers' | 'news'> {
     )
     this.#byKey = db.prepare<IdRow>('select id as receiver_id from receivers where key = ?')
     this.#expiredUnmarked = db.prepare<IdRow>(
-      "select receiver_id from mailboxes where state = 'open' and expires_at <= ?",
+      "select receiver_id from mailboxes indexed by mailboxes_expiring where state = 'open' and expires_at <= ?",
     )
     this.#lostUnmarked = db.prepare<IdRow>(`
-      select receiver_id from mailboxes
+      select receiver_id from mailboxes indexed by mailboxes_bound
        where state = 'open'
          and epoch in (select epoch from nodes where over = 1
                         union all

@@ -63,10 +63,10 @@ export class Sweeping implements Part<'sweep'> {
     const { db } = parts
     this.#bodies = new Bodies(db)
     this.#expired = db.prepare<IdRow>(
-      "select receiver_id from mailboxes where state = 'open' and expires_at <= ? order by expires_at limit ?",
+      "select receiver_id from mailboxes indexed by mailboxes_expiring where state = 'open' and expires_at <= ? order by expires_at limit ?",
     )
     this.#lost = db.prepare<IdRow>(`
-      select receiver_id from mailboxes
+      select receiver_id from mailboxes indexed by mailboxes_bound
        where state = 'open' and epoch in (select epoch from nodes where over = 1) limit ?`)
     this.#untold = db.prepare<UntoldRow>(`
       select m.receiver_id, r.key, m.unread from mailboxes m join receivers r on r.no = m.receiver
