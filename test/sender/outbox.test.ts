@@ -170,7 +170,8 @@ describe('send', () => {
 
   it('sends at once what should have gone earlier', async () => {
     await using bench = await openBench()
-    await bench.sender.send(undefined, { to, after: new Date(0) })
+    const { id } = await bench.sender.send(undefined, { to, after: new Date(0) })
+    expect(await bench.session.findDelivery({ deliveryId: id })).toMatchObject({ dueAt: bench.clock.now() })
     await bench.clock.settle()
     expect(bench.seen).toHaveLength(1)
   })
