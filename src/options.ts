@@ -2,6 +2,7 @@ import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
 import type { Retry, RetrySettings } from './core/backoff.js'
 import { type Clock, systemClock } from './core/clock.js'
 import { type Duration, toMs } from './core/duration.js'
+import { checkOptionNames } from './core/option-names.js'
 import { InvalidOptionsError } from './errors.js'
 import type { Page, Respond, Verify } from './model/code.js'
 import type { RawRequest, Received } from './model/received.js'
@@ -193,6 +194,21 @@ export interface ServerSettings {
   readonly fetch?: (request: Request) => Promise<Response>
 }
 
+const serverOptionNames: readonly string[] = [
+  'store',
+  'publicUrl',
+  'port',
+  'host',
+  'prefix',
+  'allowPrivate',
+  'allowInsecure',
+  'retention',
+  'logger',
+  'observe',
+  'clock',
+  'fetch',
+] satisfies (keyof ListenOptions)[]
+
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 const CONSOLE: Logger = {
   ...SILENT,
@@ -206,12 +222,15 @@ const CONSOLE: Logger = {
  * @throws InvalidOptionsError that says which option, what is wrong with it, and what to write instead.
  */
 export function toServerSettings(options: ServerOptions, publicUrl: () => string): ServerSettings {
+  checkOptionNames(options, serverOptionNames, 'The server')
   const prefix = options.prefix ?? DEFAULTS.prefix
   if (!/^(\/[A-Za-z0-9._~-]+)+$/.test(prefix)) {
     throw new InvalidOptionsError(
       `prefix must be a path such as '/r', without a slash at its end; got '${prefix}'`,
     )
   }
+  if (options.retention !== undefined)
+    checkOptionNames(options.retention, ['callbacks', 'messages'], 'retention')
   return {
     prefix,
     publicUrl,

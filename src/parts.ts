@@ -60,6 +60,7 @@ export async function assemble(
     clock,
     epoch,
     observe,
+    logger,
     onError,
     respond: (callback, answer) => intake.respond(callback, answer),
     schemaFor: receiver => sources.schemaFor(receiver),

@@ -62,6 +62,8 @@ export class CallbackServer implements AsyncDisposable {
   readonly #parts: Parts
   #listener: Listener | undefined
   #closing: Promise<void> | undefined
+  /** The grace is over: what is begun now would not end. */
+  #stopped = false
   /** Bound: `export const POST = server.fetch`. Answers `404` for a path that is not ours. */
   readonly fetch: (request: Request) => Promise<Response>
   /** Bound; for Express, Fastify, `node:http`, before any body parser. Calls `next` for a path that is not ours. */
@@ -87,7 +89,7 @@ export class CallbackServer implements AsyncDisposable {
   static async listen(options: ListenOptions = {}): Promise<CallbackServer> {
     const { publicUrl } = options
     const host = options.host ?? (publicUrl === undefined ? '127.0.0.1' : '0.0.0.0')
-    let local = ''
+    let local = 'http://localhost' // until the port is known; nothing of it is given to anybody before
     const server = await CallbackServer.open({ ...options, publicUrl: publicUrl ?? (() => local) })
     try {
       server.#listener = await openListener(options.port ?? DEFAULTS.port, host, server.node)
@@ -212,7 +214,6 @@ export class CallbackServer implements AsyncDisposable {
   send(message: Message): Promise<Delivery>
   send(key: string, message: Message): Promise<Delivery>
   async send(...given: [Message] | [string, Message]): Promise<Delivery> {
-    this.#checkOpen()
     return given.length === 1
       ? await this.#parts.sender.send(undefined, given[0])
       : await this.#parts.sender.send(given[0], given[1])
@@ -249,6 +250,7 @@ export class CallbackServer implements AsyncDisposable {
     const workers = Promise.all([stopped, mailboxes.finished(), sender.finish()])
     await within(workers, graceMs, settings)
 
+    this.#stopped = true
     intake.refuse()
     this.#listener?.stop()
     await within(intake.drain(), graceMs, settings)
@@ -270,7 +272,7 @@ export class CallbackServer implements AsyncDisposable {
   }
 
   #checkOpen(): void {
-    if (this.#closing !== undefined) throw new ServerClosedError()
+    if (this.#stopped) throw new ServerClosedError()
   }
 
   #handle<T>(receiver: ReceiverRecord): Receiver<T> {

@@ -81,6 +81,7 @@ export class Admission {
       if (judged.type === 'stale') {
         receiver = judged.receiver
         this.#cache.put(receiver)
+        current = true
         continue
       }
       const judgedVersion: number = receiver.version
@@ -212,7 +213,7 @@ export class Admission {
   #notLoaded(receiver: ReceiverRecord): Reply {
     if (stateAt(receiver, this.#now()) !== 'open') return problem('receiver-ended')
     this.#parts.settings.logger.warn(
-      { receiverId: receiver.id, source: receiver.settings.source, inline: receiver.settings.inline },
+      { ...nameOf(receiver), source: receiver.settings.source, inline: receiver.settings.inline },
       'a request cannot be judged here: declare the source of its receiver, or spawn it again with its functions',
     )
     return retryLater('unavailable')
@@ -254,8 +255,8 @@ export class Admission {
     }
   }
 
-  #notVerified({ id: receiverId }: ReceiverRecord, reason: string): Reply {
-    this.#parts.settings.logger.warn({ receiverId, reason }, 'a request did not pass verification')
+  #notVerified(receiver: ReceiverRecord, reason: string): Reply {
+    this.#parts.settings.logger.warn({ ...nameOf(receiver), reason }, 'a request did not pass verification')
     return problem('signature-refused')
   }
 
@@ -266,8 +267,8 @@ export class Admission {
   }
 
   /** Code of the user's that threw: not the sender's doing, so it may come again. */
-  #broken(what: 'dedupe' | 'schema' | 'page', { id: receiverId }: ReceiverRecord, error: unknown): Reply {
-    this.#parts.settings.logger.error({ receiverId, error }, `${what} threw; the sender reads 500`)
+  #broken(what: 'dedupe' | 'schema' | 'page', receiver: ReceiverRecord, error: unknown): Reply {
+    this.#parts.settings.logger.error({ ...nameOf(receiver), error }, `${what} threw; the sender reads 500`)
     return problem('internal-error')
   }
 
@@ -308,6 +309,11 @@ export class Admission {
   #now(): number {
     return this.#parts.settings.clock.now()
   }
+}
+
+/** What an operator knows a receiver by. */
+function nameOf({ id: receiverId, key }: ReceiverRecord): object {
+  return key === undefined ? { receiverId } : { receiverId, key }
 }
 
 function refusal(say: (current: ReceiverRecord) => Reply | Promise<Reply>): Judged {

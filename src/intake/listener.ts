@@ -44,7 +44,14 @@ function listen(server: Server, port: number, host: string): Promise<void> {
         code === 'EADDRINUSE' ? 'it is taken; pass another port, or 0 for any free one' : error.message
       reject(new InvalidOptionsError(`Cannot listen on port ${port} of ${host}: ${reason}`, { cause: error }))
     })
-    server.listen(port, host, resolve)
+    try {
+      server.listen(port, host, resolve)
+    } catch (error) {
+      // The platform's own check of the number, which throws.
+      reject(
+        new InvalidOptionsError(`port must be a whole number from 0 to 65535; got ${port}`, { cause: error }),
+      )
+    }
   })
 }
 

@@ -25,16 +25,6 @@ export const sourceOptionNames: readonly string[] = [
 
 const methods: readonly CallbackMethod[] = ['POST', 'PUT', 'PATCH', 'DELETE', 'GET']
 
-/** `what` names whose options they are, in messages. */
-export function checkOptionNames(options: unknown, names: readonly string[], what: string): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionsError(`The options of ${what} must be an object`)
-  }
-  const unknown = Object.keys(options).find(name => !names.includes(name))
-  if (unknown === undefined) return
-  throw new InvalidOptionsError(`${what} has no option '${unknown}'; there are ${names.join(', ')}`)
-}
-
 /** What of the options is code. `verify` is `null` where it was given as that. */
 export type GivenCode = Partial<Omit<SourceCode<unknown>, 'verify'>> & {
   readonly verify?: readonly Verify[] | null

@@ -1,12 +1,12 @@
 import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
 import { checkKey } from '../core/bytes.js'
+import { checkOptionNames } from '../core/option-names.js'
 import type { Rules, SourceCode } from '../model/code.js'
 import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
 import { DEFAULTS, type ReceiverOptions, type Source, type SourceOptions } from '../options.js'
 import { type IntakeRules, toAnswering } from './answering.js'
 import { toReceiverSettings } from './receiver-settings.js'
 import {
-  checkOptionNames,
   type GivenCode,
   type SourceNumbers,
   sourceOptionNames,

@@ -69,7 +69,7 @@ export function patchConflict(stored: ReceiverSettings, patch: SettingsPatch): s
   if (source === null || source === undefined) return undefined
   if (patch.brings?.includes('verify') !== true) return undefined
   return (
-    `this receiver takes its checks from the source '${source}', so it cannot have a verify of its own beside it; ` +
+    `This receiver takes its checks from the source '${source}', so it cannot have a verify of its own beside it; ` +
     'leave verify out, or take the source away with from: null'
   )
 }

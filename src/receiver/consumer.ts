@@ -1,6 +1,7 @@
 import { type RetrySettings, retryDelay, toRetrySettings } from '../core/backoff.js'
 import { sha256Hex } from '../core/bytes.js'
 import { random } from '../core/clock.js'
+import { checkOptionNames } from '../core/option-names.js'
 import type { PendingWait } from '../core/wait.js'
 import {
   CancelledError,
@@ -60,6 +61,7 @@ export class Slots<T> implements Consumer {
   ) {
     if (typeof handler !== 'function')
       throw new InvalidOptionsError('consume needs a function to handle callbacks with')
+    checkOptionNames(options, ['concurrency', 'retry', 'orderBy'], 'consume')
     const concurrency = options.concurrency ?? DEFAULTS.consumeConcurrency
     if (!Number.isInteger(concurrency) || concurrency < 1) {
       throw new InvalidOptionsError(`concurrency must be a whole number of at least 1; got ${concurrency}`)
@@ -130,7 +132,7 @@ export class Slots<T> implements Consumer {
     }
     // Not awaited: it joins the commit of the claim that follows.
     callback.ack().catch((error: unknown) => {
-      this.#report({ receiverId: this.#receiver.id, seq: callback.seq, error }, LOST)
+      this.#report({ ...this.#factsOf(callback), error }, LOST)
     })
   }
 
@@ -140,7 +142,7 @@ export class Slots<T> implements Consumer {
       error instanceof NonRetryableError
         ? undefined
         : retryDelay(this.#retry, { attempt: callback.failures + 1, elapsedMs, random })
-    const facts = { receiverId: this.#receiver.id, seq: callback.seq, error }
+    const facts = { ...this.#factsOf(callback), error }
     if (retryInMs === undefined) this.#report(facts, 'the handler of a callback failed; it is set aside')
     else this.#report({ ...facts, retryInMs }, 'the handler of a callback failed; it is tried again')
     void callback.settle((settler, claim) =>
@@ -148,6 +150,11 @@ export class Slots<T> implements Consumer {
         ? settler.giveUp(claim, 'handler', error)
         : settler.release(claim, { as: 'failure', delayMs: retryInMs }),
     )
+  }
+
+  #factsOf({ seq }: HandedOut<T>): object {
+    const { id: receiverId, key } = this.#receiver
+    return { receiverId, key, seq }
   }
 
   async #groupOf(record: CallbackRecord, orderBy: (callback: Received<T>) => string): Promise<string> {

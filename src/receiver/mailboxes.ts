@@ -1,11 +1,11 @@
 import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
 import type { Clock } from '../core/clock.js'
 import { CancelledError, InvalidInputError, ReceiverClosedError, ServerClosedError } from '../errors.js'
-import type { CallbackRecord } from '../model/callback.js'
+import type { CallbackRecord, Claim } from '../model/callback.js'
 import { MalformedContentError } from '../model/content.js'
 import { readData } from '../model/received.js'
 import type { ReceiverRecord } from '../model/receiver.js'
-import type { Observation } from '../options.js'
+import type { Logger, Observation } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import { HandedOut, type Respond } from './callback.js'
@@ -21,6 +21,7 @@ export interface MailboxesParts {
   /** The schema that applies to a receiver's callbacks in this process, if one is loaded. */
   readonly schemaFor: (receiver: ReceiverRecord) => Schema | undefined
   readonly observe: (event: Observation) => void
+  readonly logger: Logger
   readonly onError: (error: unknown) => void
 }
 
@@ -31,18 +32,22 @@ export interface MailboxesParts {
 //
 //   B1. All readers of a receiver share one queue, so who asked first is served first; readers in groups have their own.
 //   B2. A mailbox that nobody reads is forgotten: a million open receivers cost nothing here.
+//   B3. A callback that its reader has dropped without an end (a wait forgotten in a `Promise.race` can hold one) is given
+//       back when the garbage collector finds it, not only when the process is gone.
 export class Mailboxes {
   readonly #parts: MailboxesParts
   readonly settler: Settler
   readonly #shared = new Map<string, Mailbox>()
   readonly #grouped = new Set<Mailbox>()
-  readonly #handedOut = new Set<HandedOut<unknown>>()
+  readonly #handedOut = new Map<string, WeakRef<HandedOut<unknown>>>()
+  readonly #forgotten: FinalizationRegistry<Claim>
   readonly #work = new Set<Promise<unknown>>()
   #closed: Error | undefined
 
   constructor(parts: MailboxesParts) {
     this.#parts = parts
     this.settler = new Settler(parts)
+    this.#forgotten = new FinalizationRegistry(claim => this.#giveBack(claim))
   }
 
   get clock(): Clock {
@@ -72,9 +77,13 @@ export class Mailboxes {
     const callback = new HandedOut<T>(prepared, {
       settler: this.settler,
       respond: this.#parts.respond,
-      onEnd: ended => this.#handedOut.delete(ended),
+      onEnd: ended => {
+        this.#handedOut.delete(ended.id)
+        this.#forgotten.unregister(ended)
+      },
     })
-    this.#handedOut.add(callback)
+    this.#handedOut.set(callback.id, new WeakRef(callback))
+    this.#forgotten.register(callback, prepared.claim, callback)
     const { receiverId, seq, attempt } = prepared.record
     this.#parts.observe({
       type: 'callback.handed_out',
@@ -109,7 +118,7 @@ export class Mailboxes {
 
   /** What is still in somebody's hands is theirs no longer. */
   abandon(reason: Error): void {
-    for (const callback of [...this.#handedOut]) callback.abandon(reason)
+    for (const callback of [...this.#handedOut.values()]) callback.deref()?.abandon(reason)
   }
 
   close(): void {
@@ -130,6 +139,15 @@ export class Mailboxes {
       )
     }
     return result.value
+  }
+
+  #giveBack(claim: Claim): void {
+    this.#handedOut.delete(claim.callbackId)
+    this.#parts.logger.warn(
+      { receiverId: claim.receiverId, callbackId: claim.callbackId },
+      'a callback was dropped without ack() or release(); it comes again',
+    )
+    void this.settler.release(claim, { as: 'counted' })
   }
 
   #create(receiver: ReceiverRecord, groupOf?: (callback: CallbackRecord) => Promise<string>): Mailbox {

@@ -1,3 +1,4 @@
+import { checkOptionNames } from '../core/option-names.js'
 import type { Wait, WaitOptions } from '../core/wait.js'
 import { InvalidInputError } from '../errors.js'
 import type { CallbackRecord } from '../model/callback.js'
@@ -95,6 +96,7 @@ export class ReceiverHandle<T> implements Receiver<T> {
   }
 
   next<F = never>(options: WaitOptions<F> = {}): Wait<Callback<T> | F> {
+    checkOptionNames(options, ['timeout', 'until', 'signal', 'fallback'], 'next')
     this.#wait?.cancel()
     const { wait } = waitForCallback<T, F>(this.#parts.mailboxes, this.#receiver, options)
     this.#wait = wait
@@ -106,9 +108,13 @@ export class ReceiverHandle<T> implements Receiver<T> {
   }
 
   stream(options: StreamOptions = {}): AsyncIterable<Callback<T>> {
+    checkOptionNames(options, ['signal', 'idle'], 'stream')
     const { mailboxes, logger } = this.#parts
     const onLost = (error: unknown) =>
-      logger.warn({ receiverId: this.id, error }, 'a callback was taken over before it was acknowledged')
+      logger.warn(
+        { receiverId: this.id, key: this.key, error },
+        'a callback was taken over before it was acknowledged',
+      )
     return { [Symbol.asyncIterator]: () => new CallbackLoop<T>(mailboxes, this.#receiver, options, onLost) }
   }
 
@@ -135,7 +141,10 @@ export class ReceiverHandle<T> implements Receiver<T> {
     const unread = await session.closeReceiver({ receiverId: this.id, now: mailboxes.clock.now() })
     onClosed()
     if (unread.length > 0)
-      logger.info({ receiverId: this.id, unread: unread.length }, 'closed with unread callbacks')
+      logger.info(
+        { receiverId: this.id, key: this.key, unread: unread.length },
+        'closed with unread callbacks',
+      )
     return await Promise.all(unread.map(record => this.#read(record)))
   }
 

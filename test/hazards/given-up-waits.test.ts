@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Callback, Wait } from '../../src/index.js'
+import { collectGarbage } from '../support/garbage.js'
 import { openTestServer } from '../support/server.js'
 
 // The bug: a wait that times out, is aborted or cancelled has already taken the next callback with it. Whoever waits
@@ -84,6 +85,23 @@ describe('a wait forgotten in a Promise.race inside a loop', () => {
 
     expect([callback.data, callback.attempt]).toEqual([{ n: 1 }, 1])
     for (const wait of forgotten) await expect(wait).rejects.toThrow('cancelled')
+  })
+
+  it('and given a callback all the same, before it was asked again, loses it when it is forgotten', async () => {
+    await using bench = await openTestServer()
+    const { server, clock, post, logged } = bench
+    const receiver = await server.spawn<Numbered>('forgotten')
+    await (async () => {
+      await Promise.race([receiver.next(), clock.advance('1s')])
+      await post(receiver.url, { n: 1 }) // nobody will ever look at the wait that gets it
+    })()
+    const asked = receiver.next()
+
+    await collectGarbage(() => logged.length > 0)
+    const callback = await asked
+
+    expect([callback.data.n, callback.attempt]).toEqual([1, 2])
+    expect(logged.map(({ message }) => message)).toEqual([expect.stringContaining('dropped without ack')])
   })
 
   it('is one of two on one receiver: each consumer gets one callback', async () => {

@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import {
   CancelledError,
+  type ConsumeOptions,
+  InvalidOptionsError,
+  type Receiver,
   ReceiverClosedError,
   race,
   ServerClosedError,
+  type StreamOptions,
   TimeoutError,
+  type WaitOptions,
 } from '../../src/index.js'
 import { openTestServer } from '../support/server.js'
 
@@ -156,6 +161,21 @@ describe('next', () => {
     expect(await (file as File).text()).toBe('content')
     expect((asFiles.data as { name: string }).name).toBe('Ada')
   })
+})
+
+it.each([
+  ['next', (receiver: Receiver<unknown>) => receiver.next({ timout: 5 } as WaitOptions)],
+  ['stream', (receiver: Receiver<unknown>) => receiver.stream({ idel: 5 } as StreamOptions)],
+  [
+    'consume',
+    (receiver: Receiver<unknown>) => receiver.consume({ concurency: 5 } as ConsumeOptions<unknown>, () => {}),
+  ],
+])('%s refuses an option that does not exist, and names it', async (name, call) => {
+  await using bench = await openTestServer()
+  const receiver = await bench.server.spawn('typo')
+
+  expect(() => call(receiver)).toThrow(InvalidOptionsError)
+  expect(() => call(receiver)).toThrow(new RegExp(`${name} has no option '(timout|idel|concurency)'`))
 })
 
 describe('race', () => {

@@ -46,6 +46,8 @@ describe('listen', () => {
     ['a public URL that is none', { publicUrl: 'hooks.example.com' }],
     ['a store that is none', { store: 42 as unknown as string }],
     ['a store of another kind', { store: 'mysql://db' }],
+    ['a port that is none', { port: 99_999 }],
+    ['an option that is none', { prot: 1 }],
     ['retention that is no duration', { retention: { callbacks: 'long' as '1d' } }],
   ])('refuses %s in words', async (_, options) => {
     await expect(CallbackServer.listen({ port: 0, store: 'memory:', ...options })).rejects.toThrow(
@@ -75,6 +77,31 @@ describe('close', () => {
     finish()
     await closing
     await expect(fetch(receiver.url, { method: 'POST' })).rejects.toThrow()
+  })
+
+  it('lets handlers spawn and send until they have finished', async () => {
+    const bench = await openTestServer({ fetch: async () => new Response('ok') })
+    bench.server.endpoint('shop', { url: 'https://shop.example' })
+    const receiver = await bench.server.spawn('work')
+    let finish = () => {}
+    const finished = new Promise<void>(resolve => {
+      finish = resolve
+    })
+    const done: string[] = []
+    receiver.consume(async () => {
+      await finished
+      done.push((await bench.server.spawn('next')).key ?? '')
+      done.push((await bench.server.send({ to: 'shop' })).id)
+    })
+    await bench.post(receiver.url)
+    await bench.clock.settle()
+    const closing = bench.server.close()
+    await bench.clock.settle()
+    finish()
+    await closing
+
+    expect(done).toEqual(['next', expect.stringMatching(/^dlv_/)])
+    await expect(bench.server.send({ to: 'shop' })).rejects.toThrow(ServerClosedError)
   })
 
   it('lets a request in flight finish', async () => {
