@@ -33,7 +33,8 @@ export interface Receiver<T> extends AsyncIterable<Callback<T>>, AsyncDisposable
   readonly url: string
   /**
    * The oldest callback not handed out; `ack()` is yours to call. A handle has one wait: asking again cancels a pending
-   * one, so a wait forgotten in a `Promise.race` steals nothing.
+   * one, so a wait forgotten in a `Promise.race` steals nothing that comes later; what it was given before comes again
+   * once your program has dropped it.
    *
    * @throws TimeoutError when nothing came in time and there is no `fallback`.
    * @throws ReceiverClosedError once it is closed or expired, and empty.
