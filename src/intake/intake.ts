@@ -128,10 +128,19 @@ export class Intake {
     if (comesTooLate(message)) return
     this.#underWay++
     const incoming = new NodeRequest(message, response, { route, deadlines: this.#deadlines })
-    void this.#answer(incoming).then(reply => {
-      sendReply(response, reply, clock)
+    void this.#serve(incoming, response)
+  }
+
+  async #serve(request: IntakeRequest, response: ServerResponse): Promise<void> {
+    const { clock, logger } = this.#parts.settings
+    try {
+      sendReply(response, await this.#answer(request), clock)
+    } catch (error) {
+      response.destroy()
+      logger.error({ error }, 'an answer could not be sent; its connection was cut')
+    } finally {
       whenSent(response, () => this.#answered())
-    })
+    }
   }
 
   #findNodeRoute(message: IncomingMessage): Route | undefined {

@@ -21,6 +21,11 @@ export function hasNoBody(status: number): boolean {
 /** What frames a message on its connection is ours to say. */
 const framing = new Set(['connection', 'content-length', 'keep-alive', 'transfer-encoding', 'upgrade'])
 
+/** What `Headers` lets through and `node:http` does not. */
+const unsendable = /[^\t\x20-\x7e\x80-\xff]/
+
+const INVALID_HEADERS = 'The headers of an answer cannot be sent: a name or a value is not valid in HTTP'
+
 const parts = ['status', 'headers', 'body']
 
 /**
@@ -85,7 +90,9 @@ function build(status: number, headers: Headers, body: Uint8Array): Reply {
       `An answer with status ${status} has no body; leave it out, or use another status`,
     )
   }
-  return { status, headers: [...headers].filter(([name]) => !framing.has(name)), body }
+  const kept = [...headers].filter(([name]) => !framing.has(name))
+  if (kept.some(([, value]) => unsendable.test(value))) throw new InvalidOptionsError(INVALID_HEADERS)
+  return { status, headers: kept, body }
 }
 
 function checkStatus(status: number): void {
@@ -100,8 +107,6 @@ function toHeaders(headers: Record<string, string> | undefined): Headers {
     return new Headers(headers)
   } catch {
     // The platform's own message quotes the value.
-    throw new InvalidOptionsError(
-      'The headers of an answer cannot be sent: a name or a value is not valid in HTTP',
-    )
+    throw new InvalidOptionsError(INVALID_HEADERS)
   }
 }

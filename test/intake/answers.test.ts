@@ -117,6 +117,7 @@ describe.each(transports)('a computed answer, by $name', ({ send }) => {
     ],
     ['returns nothing', () => JSON.parse('null')],
     ['returns what cannot be sent', () => ({ status: 999 })],
+    ['returns a header that cannot be sent', () => new Response('x', { headers: { a: '\u0001' } })],
     ['returns a body where there is none', () => ({ status: 204, body: 'x' })],
   ])(
     'that %s costs the answer: the sender reads 202, its repetitions too, and it is logged',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { StoreUnavailableError, StoreUnusableError } from '../../src/errors.js'
-import { eventually, Rig, toJsonInit, transports } from './support/rig.js'
+import { byNode, eventually, Rig, toJsonInit, transports } from './support/rig.js'
 
 describe.each(transports)('by $name', ({ send }) => {
   describe.each([
@@ -71,6 +71,22 @@ describe.each(transports)('by $name', ({ send }) => {
     }
     expect(rig.logsOf('error')).toHaveLength(2)
   })
+})
+
+it('cuts the connection when an answer cannot be sent at all, and goes on', async () => {
+  const rig = await Rig.open()
+  const receiver = await rig.spawn()
+  rig.faults.accept = async () => ({
+    type: 'duplicate',
+    callbackId: 'cb_1',
+    receivedAt: 0,
+    answer: { status: 200, headers: [['a', '\u0001']], body: new Uint8Array() },
+  })
+  await expect(byNode(rig, receiver)).rejects.toThrow()
+  expect(rig.logsOf('error')[0]?.message).toContain('could not be sent')
+  delete rig.faults.accept
+  expect((await byNode(rig, receiver)).status).toBe(202)
+  await rig.intake.drain()
 })
 
 describe('what is observed', () => {

@@ -51,6 +51,11 @@ describe('declaring a source', () => {
     ['an answer with a body where there is none', { respond: { status: 204, body: 'x' } }, 'has no body'],
     ['an answer with a part it does not have', { respond: { statusCode: 200 } }, "no 'statusCode'"],
     ['an answer with a header that cannot be', { respond: { headers: { 'a b': 'c' } } }, 'not valid in HTTP'],
+    [
+      'an answer with a header of control characters',
+      { respond: { headers: { a: '\u0001' } } },
+      'not valid in HTTP',
+    ],
     ['an answer that JSON cannot hold', { respond: { body: { n: 1n } } }, 'cannot be written as JSON'],
     ['an answer that is an error', { respond: Response.error() }, '200 to 599'],
   ]

@@ -41,7 +41,12 @@ export class Rig {
   readonly watch: Watch
   readonly intake: Intake
 
-  private constructor(session: StoreSession, options: ServerOptions, clock: ManualClock) {
+  private constructor(
+    session: StoreSession,
+    options: ServerOptions,
+    clock: ManualClock,
+    publicUrl = PUBLIC_URL,
+  ) {
     this.clock = clock
     this.session = this.#watched(session)
     this.watch = new Watch({
@@ -59,13 +64,13 @@ export class Rig {
         observe: event => void this.observed.push(event),
         ...options,
       },
-      () => PUBLIC_URL,
+      () => publicUrl,
     )
     this.intake = new Intake({ session: this.session, watch: this.watch, sources: this.sources, settings })
   }
 
-  static async open(options: ServerOptions = {}, session?: StoreSession): Promise<Rig> {
-    return new Rig(session ?? (await memoryStore().open()), options, new ManualClock())
+  static async open(options: ServerOptions = {}, session?: StoreSession, publicUrl?: string): Promise<Rig> {
+    return new Rig(session ?? (await memoryStore().open()), options, new ManualClock(), publicUrl)
   }
 
   /** What a second process is, or the same after a restart: the store and the time of the first, and no code. */
