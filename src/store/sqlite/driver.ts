@@ -22,7 +22,10 @@ export interface Connection {
   exec(sql: string): void
   /** The engine ends a transaction by itself when the disk is full. */
   readonly inTransaction: boolean
+  /** Lets go of the file, and of its lock. */
   close(): void
+  /** The same for a file that was not taken over, and stays exactly as it is. */
+  abandon(): void
   /** What an error of this driver means. */
   toFault(error: unknown): StoreFault
 }
@@ -63,6 +66,7 @@ function loadNodeSqlite(): Driver | undefined {
           return database.isTransaction
         },
         close: () => database.close(),
+        abandon: () => database.close(),
         toFault,
       }
     },
@@ -86,6 +90,10 @@ async function loadLibsql(): Promise<Driver> {
           return database.inTransaction
         },
         close: () => closeLibsql(database),
+        // Its lock goes with the thread, or with the garbage collector.
+        abandon: () => {
+          database.close()
+        },
         toFault,
       }
     },

@@ -193,11 +193,7 @@ const STEPS: readonly string[] = [
  * @throws StoreFault `not_ours` for somebody else's database, `newer` for one that a later version wrote.
  */
 export function migrate(connection: Connection, steps: readonly string[] = STEPS): void {
-  const found = versionOf(connection)
-  if (found > steps.length) {
-    throw new StoreFault('newer', `its tables are at ${found}, this version knows ${steps.length}`)
-  }
-  for (let version = found + 1; version <= steps.length; version++) {
+  for (let version = versionOf(connection, steps) + 1; version <= steps.length; version++) {
     connection.exec('begin immediate')
     try {
       if (version === 1) {
@@ -217,8 +213,8 @@ export function migrate(connection: Connection, steps: readonly string[] = STEPS
   }
 }
 
-/** How far the tables are; 0 for a new file. Only reads. */
-export function versionOf(connection: Connection): number {
+/** How far the tables are; 0 for a new file. It only reads, and throws as `migrate` does. */
+export function versionOf(connection: Connection, steps: readonly string[] = STEPS): number {
   const { id = 0 } = connection
     .prepare<{ id: number }>('select application_id as id from pragma_application_id')
     .get() ?? { id: 0 }
@@ -227,5 +223,10 @@ export function versionOf(connection: Connection): number {
     .get()
   if (tables?.count === 0) return 0
   if (id !== APPLICATION_ID) throw new StoreFault('not_ours', `its application id is ${id}`)
-  return connection.prepare<{ version: number }>('select version from schema_version').get()?.version ?? 0
+  const version =
+    connection.prepare<{ version: number }>('select version from schema_version').get()?.version ?? 0
+  if (version > steps.length) {
+    throw new StoreFault('newer', `its tables are at ${version}, this version knows ${steps.length}`)
+  }
+  return version
 }

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Connection, loadDriver } from './driver.js'
 import { Engine } from './engine.js'
@@ -28,15 +28,37 @@ export interface OpenOptions {
 export async function openFile(options: OpenOptions): Promise<Engine> {
   const driver = await loadDriver()
   checkPath(options.path)
-  const connection = driver.open(options.path)
+  const connection = explained(options.path, () => driver.open(options.path))
   try {
     takeOver(connection, options)
     nameOwner(options.path, options.now)
     return new Engine(connection)
   } catch (error) {
     const fault = connection.toFault(error)
-    closeQuietly(connection)
-    throw fault
+    abandon(connection)
+    return explained(options.path, () => {
+      throw fault
+    })
+  }
+}
+
+/** SQLite does not always say that it is for want of permission that a file cannot be opened. */
+function explained<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    const isUnclear = error instanceof StoreFault && (error.fault === 'cannot_open' || error.fault === 'io')
+    throw isUnclear && !isWritable(path) ? new StoreFault('read_only', error.detail) : error
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(dirname(path), constants.W_OK)
+    if (existsSync(path)) accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -67,9 +89,9 @@ function checkPath(path: string): void {
 }
 
 /** What went wrong before is what counts. */
-function closeQuietly(connection: Connection): void {
+function abandon(connection: Connection): void {
   try {
-    connection.close()
+    connection.abandon()
   } catch {
     // A file that could not be used may not be closed properly either.
   }

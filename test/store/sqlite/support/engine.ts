@@ -36,6 +36,7 @@ export function watched(
       return connection.inTransaction
     },
     close: () => connection.close(),
+    abandon: () => connection.abandon(),
     toFault: error => connection.toFault(error),
   }
 }
