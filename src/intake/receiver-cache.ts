@@ -3,8 +3,8 @@ import { type ReceiverRecord, stateAt } from '../model/receiver.js'
 /**
  * Receivers by token: at least the most recently used half of `most`, and never more than `most`.
  *
- * Only open ones: *unknown* and *closed* are asked of the store each time, because a receiver may be made or opened
- * again elsewhere. Settings that changed elsewhere are found out by their version, when a callback is accepted.
+ * Only open ones are found: *unknown* and *closed* are asked of the store each time, because a receiver may be made or
+ * opened again elsewhere. Settings that changed elsewhere are found out by their version, when a callback is accepted.
  */
 export class ReceiverCache {
   readonly #half: number
@@ -29,7 +29,6 @@ export class ReceiverCache {
 
   put(receiver: ReceiverRecord): void {
     this.drop(receiver.token)
-    if (receiver.state !== 'open') return
     if (this.#recent.size >= this.#half) {
       this.#older = this.#recent
       this.#recent = new Map()

@@ -66,12 +66,23 @@ describe('a body over node:http', () => {
     const chunk = Buffer.from(`10000\r\n${'x'.repeat(0x10000)}\r\n`)
     const flooding = wire.flood(chunk)
     expect(await wire.until(/\r\n\r\n.*body-too-large/s)).toMatch(/^HTTP\/1.1 413 /)
+    await wire.stalled()
+    expect(wire.open).toBe(true)
     // The sender has its answer while its connection is open, so that it can read it; then the connection is cut.
     await rig.clock.advance('1s')
     await wire.closed
     await flooding
     expect(await rig.unread(receiver)).toEqual([])
     expect(rig.clock.timers).toBe(0)
+  })
+
+  it('that is too large leaves nothing behind when its sender goes at once', async () => {
+    const { rig, receiver, wire } = await openWire({ maxBodyBytes: 10 })
+    wire.write(head(receiver, 'content-length: 20'))
+    await wire.until(/ 413 /)
+    expect(rig.clock.timers).toBe(1)
+    wire.cut()
+    await eventually(() => rig.clock.timers === 0)
   })
 
   it('that is too large ends its connection: what was pipelined behind it is not read', async () => {
@@ -141,6 +152,27 @@ describe('a body over node:http', () => {
     expect(rig.commands).not.toContain('accept')
   })
 
+  it('whose connection is cut while its receiver is looked up stores nothing', async () => {
+    const { rig, receiver, wire } = await openWire()
+    let find = () => {}
+    rig.faults.findReceiver = async () => {
+      await new Promise<void>(resolve => {
+        find = resolve
+      })
+      return receiver
+    }
+    wire.write(`${head(receiver, 'content-length: 10')}short`)
+    await eventually(() => rig.commands.includes('findReceiver'))
+    const seen = rig.connectionsLost
+    wire.cut()
+    await eventually(() => rig.connectionsLost > seen)
+    find()
+    rig.intake.refuse()
+    await rig.intake.drain()
+    expect(rig.commands).not.toContain('accept')
+    expect(rig.clock.timers).toBe(0)
+  })
+
   it('longer than its length is not accepted as a longer one', async () => {
     const { rig, receiver, wire } = await openWire()
     wire.write(`${head(receiver, 'content-length: 5')}hello`)
@@ -159,10 +191,17 @@ describe('a body over node:http', () => {
     const later = new Wire(port)
     later.write(`${head(receiver, 'content-length: 3')}b`)
     await eventually(() => rig.commands.filter(name => name === 'findReceiver').length > 0)
+    const last = new Wire(port)
+    last.write(`${head(receiver, 'content-length: 3')}c`)
+    await eventually(() => rig.requests === 3)
     await rig.clock.advance('10s')
     await wire.until(/ 408 /)
     later.write('cd')
     await later.until(/ 202 /)
+    await rig.clock.advance('19s')
+    expect(rig.clock.timers).toBe(1)
+    await rig.clock.advance('1s')
+    await last.until(/ 408 /)
     await rig.clock.advance('1s')
     expect(rig.clock.timers).toBe(0)
   })

@@ -5,7 +5,7 @@ import * as z from 'zod'
 import { ReceiverCache } from '../../src/intake/receiver-cache.js'
 import type { ReceiverRecord } from '../../src/model/receiver.js'
 import { DEFAULTS } from '../../src/options.js'
-import { Rig } from './support/rig.js'
+import { Rig, transports } from './support/rig.js'
 
 const finds = (rig: Rig) => rig.commands.filter(name => name === 'findReceiver').length
 
@@ -102,6 +102,14 @@ describe('a receiver that is remembered', () => {
     expect(overWire.status).toBe(202)
     const bodies = (await rig.unread(receiver)).slice(1).map(({ body }) => Buffer.from(body).toString())
     expect(bodies).toEqual(['x'.repeat(12) + 'y'.repeat(12), 'x'.repeat(32) + 'y'.repeat(4)])
+  })
+
+  it.each(transports)('whose limit is raised, but not by enough, still refuses ($name)', async ({ send }) => {
+    const { rig, receiver, elsewhere } = await twoNodes({ maxBodyBytes: 10 })
+    await rig.json(receiver, 1)
+    await elsewhere.spawn({ key: 'k', maxBodyBytes: 20 })
+    const body = ReadableStream.from([Buffer.from('x'.repeat(25))])
+    expect((await send(rig, receiver, { body, duplex: 'half' } as RequestInit)).status).toBe(413)
   })
 
   it('shows its state to a page as it is now', async () => {

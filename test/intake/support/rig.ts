@@ -136,9 +136,18 @@ export class Rig {
     return this.request(receiver, toJsonInit(body, headers))
   }
 
+  /** Requests that came in over sockets. */
+  requests = 0
+  /** Connections that ended, whoever ended them. */
+  connectionsLost = 0
+
   /** The same intake behind a real port. */
   listen(listener: RequestListener = this.intake.node): Promise<Port> {
-    return openPort(listener)
+    return openPort((request, response) => {
+      this.requests++
+      request.socket.once('close', () => this.connectionsLost++)
+      listener(request, response)
+    })
   }
 
   logsOf(level: Logged['level']): readonly Logged[] {
@@ -244,6 +253,22 @@ export class Wire {
       if (!more) await new Promise(resolve => this.#socket.once('drain', resolve).once('close', resolve))
     }
     return this.#socket.bytesWritten
+  }
+
+  get open(): boolean {
+    return this.#socket.readyState === 'open'
+  }
+
+  /** Waits until the other side has taken nothing more for a while. */
+  async stalled(): Promise<void> {
+    let [taken, quietTurns] = [-1, 0]
+    await eventually(() => {
+      const { bytesWritten, writableLength } = this.#socket
+      const now = bytesWritten - writableLength
+      quietTurns = now === taken ? quietTurns + 1 : 0
+      taken = now
+      return quietTurns > 500
+    })
   }
 
   end(): void {
