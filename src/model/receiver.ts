@@ -85,6 +85,14 @@ export function applyPatch(stored: ReceiverSettings, patch: SettingsPatch): Rece
   return { ...rest, ...definedOnly(data), inline, ...(source === undefined ? {} : { source }) }
 }
 
+/**
+ * When a receiver expires that got its settings, or was opened, at `now`. Its time to live counts from when it was
+ * opened; one that would be over already is over now, so that what was accepted until now is kept from now.
+ */
+export function expiryOf(openedAt: number, { ttlMs }: ReceiverSettings, now: number): number | undefined {
+  return ttlMs === undefined ? undefined : Math.max(openedAt + ttlMs, now)
+}
+
 /** The state at an instant: expiry is a fact of the clock, whether or not anybody has written it down. */
 export function stateAt(receiver: Pick<ReceiverRecord, 'state' | 'expiresAt'>, now: number): ReceiverState {
   if (receiver.state !== 'open') return receiver.state

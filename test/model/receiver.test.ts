@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   applyPatch,
+  expiryOf,
   type InlineCode,
   patchConflict,
   type ReceiverSettings,
@@ -143,6 +144,20 @@ describe('a conflict of a patch', () => {
     expect(patchConflict({ inline: [], source: 'stripe' }, { brings: ['dedupe', 'respond'] })).toBeUndefined()
     expect(patchConflict({ inline: ['verify'] }, { source: 'stripe' })).toBeUndefined()
     expect(patchConflict({ inline: [] }, { brings: ['verify'] })).toBeUndefined()
+  })
+})
+
+describe('when a receiver expires', () => {
+  it('is never without a time to live', () => {
+    expect(expiryOf(1_000, { inline: [] }, 2_000)).toBeUndefined()
+  })
+
+  it('counts from when it was opened', () => {
+    expect(expiryOf(1_000, { inline: [], ttlMs: 5_000 }, 2_000)).toBe(6_000)
+  })
+
+  it('is now, and not in the past, when that would be over already', () => {
+    expect(expiryOf(1_000, { inline: [], ttlMs: 500 }, 2_000)).toBe(2_000)
   })
 })
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { StoredAnswer } from '../../model/callback.js'
 import {
   applyPatch,
+  expiryOf,
   patchConflict,
   type ReceiverRecord,
   type ReceiverSettings,
@@ -87,7 +88,7 @@ function addReceiver(data: Data, input: SpawnInput, settings: ReceiverSettings):
     version: 1,
     state: 'open',
     openedAt: now,
-    expiresAt: expiry(now, settings),
+    expiresAt: expiryOf(now, settings, now),
     endedAt: undefined,
     settings,
     lastSeq: 0,
@@ -109,24 +110,23 @@ function changeReceiver(
   settings: ReceiverSettings,
 ): void {
   markEnd(data, receiver, input.now)
-  if (!isDeepStrictEqual(receiver.settings, settings)) {
+  const isChanged = !isDeepStrictEqual(receiver.settings, settings)
+  const isReopened = input.reopen && receiver.state !== 'open'
+  if (isChanged) {
     receiver.settings = settings
     receiver.version += 1
   }
-  if (input.reopen && receiver.state !== 'open') {
+  if (isReopened) {
     receiver.state = 'open'
     receiver.openedAt = input.now
     receiver.endedAt = undefined
     data.untold.delete(receiver)
     data.leftovers.delete(receiver)
   }
+  if (!isChanged && !isReopened) return
   data.expiring.delete(receiver)
-  receiver.expiresAt = expiry(receiver.openedAt, settings)
+  receiver.expiresAt = expiryOf(receiver.openedAt, settings, input.now)
   watchEnd(data, receiver, input.now)
-}
-
-function expiry(openedAt: number, { ttlMs }: ReceiverSettings): number | undefined {
-  return ttlMs === undefined ? undefined : openedAt + ttlMs
 }
 
 /** Puts an open receiver where its end by itself will be noticed. */

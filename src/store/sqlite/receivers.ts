@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
   applyPatch,
+  expiryOf,
   patchConflict,
   type ReceiverRecord,
   type ReceiverSettings,
@@ -94,7 +95,13 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
     const settings = applyPatch(NO_SETTINGS, patch)
     const inserted = this.#insert.get(id, key ?? null, token, now, toJson(settings))
     const epoch = key === undefined ? (input.epoch ?? null) : null
-    this.#insertMailbox.run(id, inserted?.no ?? 0, key === undefined ? 1 : 0, epoch, expiry(now, settings))
+    this.#insertMailbox.run(
+      id,
+      inserted?.no ?? 0,
+      key === undefined ? 1 : 0,
+      epoch,
+      expiryOf(now, settings, now) ?? null,
+    )
     const mailbox = this.#parts.mailboxes.find(id)
     if (mailbox === undefined) throw new Error('a mailbox that was just made is not there')
     this.#parts.mailboxes.markEnd(mailbox, now)
@@ -118,7 +125,7 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
     if (isChanged) mailbox.nextVersion()
     if (isReopened) mailbox.reopen()
     if (isChanged || isReopened) {
-      mailbox.expireAt(expiry(changed.opened_at, settings))
+      mailbox.expireAt(expiryOf(changed.opened_at, settings, now) ?? null)
       this.#update.run(changed.opened_at, changed.settings, row.no)
       this.#parts.mailboxes.markEnd(mailbox, now)
     }
@@ -156,8 +163,4 @@ function toSettings(row: Pick<ReceiverRow, 'settings'>): ReceiverSettings {
 
 function toJson(settings: ReceiverSettings): string {
   return storable(JSON.stringify(settings), 'a setting')
-}
-
-function expiry(openedAt: number, { ttlMs }: ReceiverSettings): number | null {
-  return ttlMs === undefined ? null : openedAt + ttlMs
 }

@@ -189,6 +189,22 @@ export const spawning: Area = {
       },
     },
     {
+      title: 'a ttl that would be over already is over now, and what is unread is kept from now',
+      async run(trial) {
+        const receiver = await trial.spawn('orders')
+        trial.pass(30 * DAY)
+        await trial.fill(receiver, 'just in time')
+        const changed = await trial.spawn('orders', { ttlMs: HOUR })
+        assert.deepEqual([changed.state, changed.expiresAt], ['expired', trial.now])
+        const first = await trial.sweep()
+        assert.deepEqual(first.ended, [{ receiverId: receiver.id, key: 'orders', unread: 1 }])
+        assert.deepEqual(first.dropped, [])
+        trial.pass(7 * DAY - 1)
+        assert.deepEqual((await trial.sweep()).dropped, [])
+        assert.deepEqual(texts(await trial.take(receiver)), ['just in time'])
+      },
+    },
+    {
       title: 'one that expired stays expired when its ttl is made longer, noticed or not',
       async run(trial) {
         for (const key of ['noticed', 'unnoticed']) {
