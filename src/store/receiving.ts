@@ -55,6 +55,7 @@ export interface ReceiverCommands {
   /** Remembers what a sender was answered. The first answer stands: `false` if there is one already. */
   answer(input: AnswerInput): boolean
 
+  /** The answer to a callback that is stored. A repetition is told with its `duplicate`, however long that is gone. */
   findAnswer(input: { readonly callbackId: string }): StoredAnswer | undefined
 }
 

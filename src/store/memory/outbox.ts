@@ -67,7 +67,7 @@ export function outboxCommands(data: Data): OutboxCommands {
 
     releaseDelivery({ claim }) {
       const delivery = heldDelivery(data, claim)
-      if (delivery === undefined) return false
+      if (delivery?.record.status !== 'sending' || delivery.node?.over === true) return false
       return giveBack(data, delivery)
     },
 

@@ -1,0 +1,395 @@
+import assert from 'node:assert/strict'
+import type { CallbackRecord, Claim, ClaimedCallback } from '../../../src/model/callback.js'
+import type { DeliveryClaim, Lane } from '../../../src/model/delivery.js'
+import type { ReceiverRecord } from '../../../src/model/receiver.js'
+import type { AcceptInput } from '../../../src/store/receiving.js'
+import type { StoreSession } from '../../../src/store/store.js'
+import { byText, epochOf, type Stage } from './stage.js'
+import { DAY, HOUR, LEASE, SECOND, type Step, type StepNamed } from './steps.js'
+
+const lanes: readonly Lane[] = [
+  'endpoint:a',
+  'endpoint:b',
+  'origin:https://c.example',
+  'origin:https://d.example',
+]
+
+/** A hand-out, as each store knows it. */
+interface Held<C> {
+  readonly id: string
+  readonly claims: readonly C[]
+}
+
+/** One story, told to all stores. It remembers what was accepted, and what became of it. */
+export class Play {
+  readonly #stage: Stage
+  #ids = 0
+  readonly #receivers: ReceiverRecord[] = []
+  readonly #requests: AcceptInput[] = []
+  readonly #held: Held<Claim>[] = []
+  readonly #sending: Held<DeliveryClaim>[] = []
+  readonly #deliveryIds: string[] = []
+  readonly #accepted = new Set<string>()
+  readonly #settled = new Set<string>()
+  #dropped = 0
+
+  constructor(stage: Stage) {
+    this.#stage = stage
+  }
+
+  async take(step: Step): Promise<void> {
+    await this.#carryOut(step)
+    await this.#lookAtEverything()
+  }
+
+  /** What was accepted was handled, discarded, let go of by a sweep that said so, or can still be read or retried. */
+  async expectNothingLost(): Promise<void> {
+    const stage = this.#stage
+    const found = new Set(this.#settled)
+    await stage.restart()
+    await this.#takeOver(1_000)
+    stage.now += 1_000 * DAY
+    for (const { id: receiverId } of this.#receivers) {
+      const failed = await stage.ask(({ session }) => session.listFailed({ receiverId, limit: 1_000 }))
+      for (const { id } of failed) found.add(id)
+      for (;;) {
+        const { held } = await this.#claim({ receiverId, node: 0, limit: 100, ordered: false })
+        if (held.length === 0) break
+        for (const { id, claims } of held) {
+          await stage.ask(({ session }, index) =>
+            session.acknowledge({ claims: at(claims, index), now: stage.now }),
+          )
+          found.add(id)
+        }
+      }
+    }
+    assert.equal(found.size + this.#dropped, this.#accepted.size, 'something that was accepted is lost')
+  }
+
+  async #carryOut(step: Step): Promise<unknown> {
+    const stage = this.#stage
+    const { now } = stage
+    switch (step.name) {
+      case 'spawn':
+        return await this.#spawn(step)
+      case 'accept':
+        return await this.#acceptNew(step)
+      case 'accept again': {
+        const request = pick(this.#requests, step.pick)
+        // A callback that retention let go of is not known by its id any more.
+        if (request !== undefined && now < request.now + DAY) await this.#accept({ ...request, now })
+        return
+      }
+      case 'close': {
+        const receiverId = pick(this.#receivers, step.receiver)?.id
+        if (receiverId === undefined) return
+        return await stage.ask(({ session }) => session.closeReceiver({ receiverId, now }))
+      }
+      case 'claim':
+        return await this.#claimAndKeep(step)
+      case 'acknowledge': {
+        const held = pick(this.#held, step.pick)
+        if (held === undefined) return
+        const { done } = await stage.ask(({ session }, index) =>
+          session.acknowledge({ claims: at(held.claims, index), now }),
+        )
+        if (done[0] === true) this.#settle(held.id)
+        return
+      }
+      case 'release': {
+        const due = step.delay === 0 ? {} : { dueAt: now + ([1, HOUR, DAY][step.delay - 1] ?? DAY) }
+        return await this.#about(this.#held, step.pick, (session, claim) =>
+          session.release({ claim, now, as: step.as, ...due }),
+        )
+      }
+      case 'give up': {
+        const error = { name: 'Error', message: 'no' }
+        return await this.#about(this.#held, step.pick, (session, claim) =>
+          session.giveUp({ claim, now, reason: 'handler', error }),
+        )
+      }
+      case 'retry':
+      case 'discard': {
+        const request = pick(this.#requests, step.pick)
+        if (request === undefined) return
+        const { callbackId, receiverId } = request
+        const command = step.name === 'retry' ? 'retryFailed' : 'discardFailed'
+        const done = await stage.ask(({ session }) => session[command]({ callbackId, receiverId, now }))
+        if (done && step.name === 'discard') this.#settle(callbackId)
+        return
+      }
+      case 'answer': {
+        const answerable = this.#requests.filter(request => this.#isAnswerable(request))
+        const request = pick(answerable, step.pick)
+        if (request === undefined) return
+        const answer = { status: 200, headers: [], body: Buffer.from('late') }
+        const { callbackId, dedupeUntil: until } = request
+        return await stage.ask(({ session }) => session.answer({ callbackId, answer, until }))
+      }
+      case 'join':
+        return await (step.isLong ? stage.join() : stage.join(LEASE))
+      case 'leave':
+        return await stage.ask(
+          actor => actor.session.leave({ epoch: epochOf(actor, step.node), now }),
+          leftovers => [...leftovers].sort(byText(({ receiverId }) => receiverId)),
+        )
+      case 'renew':
+        return await stage.ask(actor =>
+          actor.session.renew({ epoch: epochOf(actor, step.node), now, leaseMs: LEASE }),
+        )
+      case 'take over':
+        return await this.#takeOver(step.maxCrashes)
+      case 'sweep':
+        return await this.#sweep()
+      case 'restart':
+        return await stage.restart()
+      case 'pass':
+        stage.now += step.ms
+        return
+      case 'send':
+        return await this.#send(step)
+      case 'claim deliveries':
+        return await this.#claimDeliveries(step)
+      case 'record attempt': {
+        const attempt = { at: now, durationMs: 3, status: 500 }
+        const next = (
+          [
+            { status: 'delivered' },
+            { status: 'dead', reason: 'exhausted' },
+            { status: 'due', dueAt: now + SECOND },
+            { status: 'due', dueAt: now + HOUR },
+          ] as const
+        )[step.next] ?? { status: 'delivered' }
+        return await this.#about(this.#sending, step.pick, (session, claim) =>
+          session.recordAttempt({ claim, now, attempt, next }),
+        )
+      }
+      case 'release delivery':
+        return await this.#about(this.#sending, step.pick, (session, claim) =>
+          session.releaseDelivery({ claim }),
+        )
+      case 'cancel delivery': {
+        const deliveryId = pick(this.#deliveryIds, step.pick)
+        if (deliveryId === undefined) return
+        return await stage.ask(({ session }) => session.cancelDelivery({ deliveryId, now }))
+      }
+    }
+  }
+
+  async #lookAtEverything(): Promise<void> {
+    const stage = this.#stage
+    const { now } = stage
+    await stage.ask(({ session }) => session.listReceivers({ now, limit: 1_000 }))
+    await stage.ask(({ session }) => session.countDue({ now }))
+    const receiverIds = this.#receivers.map(({ id }) => id)
+    const answerable = this.#requests.filter(request => this.#isAnswerable(request))
+    const callbackIds = answerable.map(({ callbackId }) => callbackId)
+    await stage.ask(
+      ({ session }) => session.news({ now, receiverIds, deliveryIds: [], callbackIds }),
+      told => [[...told.receiverIds].sort(), [...told.callbackIds].sort()],
+    )
+    for (const receiverId of receiverIds) {
+      await stage.ask(({ session }) => session.listFailed({ receiverId, limit: 1_000 }))
+    }
+    for (const deliveryId of this.#deliveryIds) {
+      await stage.ask(({ session }) => session.findDelivery({ deliveryId }))
+      await stage.ask(({ session }) => session.listAttempts({ deliveryId }))
+    }
+  }
+
+  async #spawn({ key, ttl, capacity, reopen, node }: StepNamed<'spawn'>): Promise<void> {
+    const { now } = this.#stage
+    const id = this.#id('rcv')
+    const ttlMs = ttl === 0 ? {} : { ttlMs: [HOUR, DAY, 30 * DAY][ttl - 1] ?? DAY }
+    const patch = { ...ttlMs, ...(capacity === 0 ? {} : { capacity }) }
+    const outcome = await this.#stage.ask(actor => {
+      const named = key === 0 ? { epoch: epochOf(actor, node) } : { key: `key ${key}` }
+      return actor.session.spawn({ id, token: `token of ${id}`, now, patch, reopen, ...named })
+    })
+    assert.equal(outcome.type, 'spawned')
+    const known = this.#receivers.findIndex(receiver => receiver.id === outcome.receiver.id)
+    this.#receivers[known < 0 ? this.#receivers.length : known] = outcome.receiver
+  }
+
+  async #acceptNew(step: StepNamed<'accept'>): Promise<void> {
+    const receiver = pick(this.#receivers, step.receiver)
+    if (receiver === undefined) return
+    const { now } = this.#stage
+    const callbackId = this.#id('cb')
+    const body = Buffer.from(callbackId)
+    await this.#accept({
+      callbackId,
+      receiverId: receiver.id,
+      ...(step.version < 2 ? {} : { version: receiver.version - (step.version - 2) }),
+      now,
+      method: 'POST',
+      path: '',
+      query: '',
+      headers: '[]',
+      body,
+      ...(step.deliveryId === 0 ? {} : { deliveryId: `evt ${step.deliveryId}` }),
+      dedupeUntil: now + ([SECOND, HOUR, 7 * DAY, 30 * DAY][step.window] ?? DAY),
+      ...(step.isAnswered ? { answer: { status: 202, headers: [], body } } : {}),
+      content: step.isRefused ? 'refused' : 'good',
+      capacity: step.capacity,
+    })
+  }
+
+  async #accept(request: AcceptInput): Promise<void> {
+    const outcome = await this.#stage.ask(({ session }) => session.accept(request))
+    if (!this.#requests.some(({ callbackId }) => callbackId === request.callbackId))
+      this.#requests.push(request)
+    if (outcome.type === 'accepted') this.#accepted.add(request.callbackId)
+  }
+
+  async #claimAndKeep({ receiver, isNaming, ...asked }: StepNamed<'claim'>): Promise<void> {
+    const receiverId = pick(this.#receivers, receiver)?.id
+    if (receiverId === undefined) return
+    const { held, ungrouped } = await this.#claim({ receiverId, ...asked })
+    this.#held.push(...held)
+    if (!isNaming || ungrouped.length === 0) return
+    const groups = ungrouped.map(({ id }) => ({ callbackId: id, group: `group ${Number(id.slice(-3)) % 3}` }))
+    this.#held.push(...(await this.#claim({ receiverId, groups, ...asked })).held)
+  }
+
+  async #claim({
+    node,
+    ...asked
+  }: Omit<Parameters<StoreSession['claim']>[0], 'epoch' | 'now'> & { readonly node: number }): Promise<{
+    readonly held: readonly Held<Claim>[]
+    readonly ungrouped: readonly CallbackRecord[]
+  }> {
+    const { now } = this.#stage
+    const claims: Claim[][] = []
+    const { callbacks, ungrouped } = await this.#stage.ask(
+      async (actor, index) => {
+        const epoch = epochOf(actor, node)
+        const outcome = await actor.session.claim({ ...asked, epoch, now })
+        claims[index] = outcome.callbacks.map(callback => toClaim(callback, epoch))
+        return outcome
+      },
+      outcome => ({ ...outcome, lookAgainAt: notBefore(now, outcome.lookAgainAt) }),
+    )
+    return {
+      held: callbacks.map(({ id }, place) => ({ id, claims: claims.flatMap(one => at(one, place)) })),
+      ungrouped,
+    }
+  }
+
+  async #takeOver(maxCrashes: number): Promise<void> {
+    await this.#stage.ask(
+      ({ session }) => session.takeOver({ now: this.#stage.now, maxCrashes, limit: 1_000 }),
+      taken => ({ ...taken, receiverIds: [...taken.receiverIds].sort() }),
+    )
+  }
+
+  async #sweep(): Promise<void> {
+    const retention = { callbacksMs: 7 * DAY, messagesMs: 7 * DAY, keylessMs: 14 * DAY }
+    const { dropped } = await this.#stage.ask(
+      ({ session }) => session.sweep({ now: this.#stage.now, ...retention, limit: 1_000 }),
+      swept => ({
+        ...swept,
+        ended: [...swept.ended].sort(byText(({ receiverId }) => receiverId)),
+        dropped: [...swept.dropped].sort(byText(({ receiverId }) => receiverId)),
+        expiredDeliveryIds: [...swept.expiredDeliveryIds].sort(),
+      }),
+    )
+    for (const { callbacks } of dropped) this.#dropped += callbacks
+  }
+
+  async #send({ key, lane, delay, deadline }: StepNamed<'send'>): Promise<void> {
+    const { now } = this.#stage
+    const [id, deliveryId] = [this.#id('msg'), this.#id('dlv')]
+    const message = {
+      id,
+      ...(key === 0 ? {} : { key: `key ${key}` }),
+      lane: lanes[lane] ?? 'endpoint:a',
+      method: 'POST',
+      path: '',
+      query: '',
+      headers: [['x-id', id]] as const,
+      body: Buffer.from(id),
+      createdAt: now,
+    }
+    const dueAt = now + ([0, 0, SECOND, HOUR][delay] ?? 0)
+    const deadlineAt = now + ([2 * HOUR, DAY, 30 * DAY, 30 * DAY][deadline] ?? DAY)
+    const outcome = await this.#stage.ask(({ session }) =>
+      session.send({ message, deliveryId, dueAt, deadlineAt }),
+    )
+    if (outcome.type === 'sent' && outcome.created) this.#deliveryIds.push(outcome.deliveryId)
+  }
+
+  async #claimDeliveries({ node, room, busy }: StepNamed<'claim deliveries'>): Promise<void> {
+    const { now } = this.#stage
+    const claims: Map<string, DeliveryClaim>[] = []
+    const { claimed } = await this.#stage.ask(
+      async (actor, index) => {
+        const epoch = epochOf(actor, node)
+        const limits = {
+          limit: 1_000,
+          originRoom: room,
+          lanes: { 'endpoint:a': room, [lanes[2] ?? '']: busy },
+        }
+        const outcome = await actor.session.claimDeliveries({ epoch, now, ...limits })
+        claims[index] = new Map(
+          outcome.claimed.map(({ delivery: { id }, fence }) => [id, { deliveryId: id, epoch, fence }]),
+        )
+        return outcome
+      },
+      outcome => ({
+        claimed: [...outcome.claimed].sort(byText(({ delivery }) => delivery.id)),
+        nextDueAt: notBefore(now, outcome.nextDueAt),
+      }),
+    )
+    for (const { delivery } of claimed) {
+      this.#sending.push({ id: delivery.id, claims: claims.flatMap(one => one.get(delivery.id) ?? []) })
+    }
+  }
+
+  /** A command about something that is, or was, in hand. */
+  async #about<C, T>(
+    held: readonly Held<C>[],
+    index: number,
+    command: (session: StoreSession, claim: C) => Promise<T>,
+  ): Promise<void> {
+    const one = pick(held, index)
+    if (one === undefined) return
+    await this.#stage.ask(async ({ session }, actor) => {
+      const answers: T[] = []
+      for (const claim of at(one.claims, actor)) answers.push(await command(session, claim))
+      return answers
+    })
+  }
+
+  /** Whether its callback is certainly stored, and somebody may still ask what its sender was answered. */
+  #isAnswerable({ callbackId, dedupeUntil, now }: AcceptInput): boolean {
+    return this.#accepted.has(callbackId) && this.#stage.now < Math.min(dedupeUntil, now + 7 * DAY)
+  }
+
+  #settle(callbackId: string): void {
+    assert.equal(this.#settled.has(callbackId), false, 'a callback was settled twice')
+    this.#settled.add(callbackId)
+  }
+
+  #id(prefix: string): string {
+    this.#ids += 1
+    return `${prefix}_${String(this.#ids).padStart(6, '0')}`
+  }
+}
+
+function toClaim({ receiverId, id, fence }: ClaimedCallback, epoch: number): Claim {
+  return { receiverId, callbackId: id, epoch, fence }
+}
+
+/** The item at an index, as a list of one. */
+function at<T>(items: readonly T[], index: number): readonly T[] {
+  return items.slice(index, index + 1)
+}
+
+function pick<T>(items: readonly T[], index: number): T | undefined {
+  return items[index % items.length]
+}
+
+function notBefore(now: number, instant: number | undefined): number | undefined {
+  return instant === undefined ? undefined : Math.max(now, instant)
+}
