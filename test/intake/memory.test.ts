@@ -61,6 +61,15 @@ describe('a receiver that is remembered', () => {
     expect(await rig.unread(receiver)).toHaveLength(1)
   })
 
+  it('whose settings changed elsewhere is judged twice once, and no more', async () => {
+    const { rig, receiver, elsewhere } = await twoNodes({})
+    await rig.json(receiver, 1)
+    await elsewhere.spawn({ key: 'k', capacity: 100 })
+    rig.commands.length = 0
+    for (let n = 0; n < 5; n++) expect((await rig.json(receiver, n)).status).toBe(202)
+    expect(rig.commands).toEqual(Array(6).fill('accept'))
+  })
+
   it('whose settings change elsewhere refuses nothing by the old ones', async () => {
     const { rig, receiver, elsewhere } = await twoNodes({
       verify: () => false,

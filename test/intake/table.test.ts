@@ -235,6 +235,17 @@ describe.each(transports)('what a third party sees, by $name', ({ send }) => {
   })
 })
 
+it('leaves out the fragment of a URL, which nobody sends', async () => {
+  const rig = await Rig.open()
+  const receiver = await rig.spawn()
+  expect((await rig.request(receiver, { path: '?x=1#part' })).status).toBe(202)
+  expect((await rig.request(receiver, { path: '#part' })).status).toBe(202)
+  expect(await rig.unread(receiver)).toMatchObject([
+    { path: '', query: 'x=1' },
+    { path: '', query: '' },
+  ])
+})
+
 describe('a path that is not ours', () => {
   it('is answered 404 by fetch', async () => {
     const rig = await Rig.open()
