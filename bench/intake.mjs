@@ -17,7 +17,7 @@ const bareWithId = { ...bare, name: 'bare Hono, webhook-id', withId: true }
 const longlineWithId = { ...longline, name: 'longline, webhook-id', withId: true }
 
 /** @typedef {typeof bare} Contender */
-/** @typedef {import('./support/load.mjs').LoadResult} LoadResult */
+/** @typedef {import('./support/load.mjs').LoadResult & { cpuEach: number }} Measured */
 
 /**
  * @param {import('./support/result.mjs').Settings} settings
@@ -25,7 +25,7 @@ const longlineWithId = { ...longline, name: 'longline, webhook-id', withId: true
  */
 export async function intake(settings) {
   const contenders = [bare, insert, longline, bareWithId, longlineWithId]
-  const results = new Map(contenders.map(contender => [contender, /** @type {LoadResult[]} */ ([])]))
+  const results = new Map(contenders.map(contender => [contender, /** @type {Measured[]} */ ([])]))
   for (let round = 1; round <= settings.rounds; round += 1) {
     for (const contender of contenders) {
       settings.progress(`intake, round ${round} of ${settings.rounds}: ${contender.name}`)
@@ -46,7 +46,7 @@ export async function intake(settings) {
   const generator = contenders.map(each => median((results.get(each) ?? []).map(result => result.ownCpu)))
   return {
     title: `intake: POSTs/s, ${CONNECTIONS} connections, ${RECEIVERS} receivers, 500-byte JSON, ${settings.seconds} s a round`,
-    head: ['', 'median', 'min – max', 'p50', 'p99', '÷ bare', 'min – max'],
+    head: ['', 'median', 'min – max', 'p50', 'p99', 'CPU each', '÷ bare', 'min – max'],
     rows: pairs.map(([contender, beside]) => {
       const ratios = toRatios(rates(contender), rates(beside))
       const all = results.get(contender) ?? []
@@ -56,6 +56,7 @@ export async function intake(settings) {
         toRange(rates(contender), toCount),
         toMilliseconds(median(all.map(result => result.p50))),
         toMilliseconds(median(all.map(result => result.p99))),
+        `${median(all.map(result => result.cpuEach)).toFixed(1)} µs`,
         contender === beside ? '' : toTimes(median(ratios)),
         contender === beside ? '' : toRange(ratios, toTimes),
       ]
@@ -68,6 +69,7 @@ export async function intake(settings) {
       ),
     ],
     notes: [
+      'CPU each: processor time of the server, all its threads and the warm-up included, for one request',
       'every answer was 202, and what was acknowledged is in the mailboxes, counted after each round',
       `longline ÷ an insert for each request: ${toTimes(median(toRatios(rates(longline), rates(insert))))}`,
       `the load generator took ${Math.round(Math.max(...generator) * 100)} % of a core at the most`,
@@ -94,7 +96,9 @@ async function measure(contender, round, { folder, seconds }) {
     measuredMs: seconds * 1000,
     withId: contender.withId,
   })
+  const cpuBefore = await server.ask('cpu')
   const result = await generator.ask('load')
+  const cpuEach = ((await server.ask('cpu')) - cpuBefore) / result.accepted
   if (result.refused > 0) throw new Error(`${contender.name}: ${result.refused} answers were not 202`)
   if (contender.file !== bare.file) {
     const held = await server.ask('held')
@@ -104,7 +108,7 @@ async function measure(contender, round, { folder, seconds }) {
   }
   await generator.stop()
   await server.stop()
-  return result
+  return { ...result, cpuEach }
 }
 
 /**

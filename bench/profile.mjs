@@ -1,9 +1,9 @@
 // node bench/profile.mjs [--seconds 8] [--with-id] [--top 15]
 //
-// Where the time of the intake goes: the server of `intake` under `node --cpu-prof`, its main thread and the thread of
-// the store, each as shares of the time in which the thread was busy.
+// Where the time of the intake goes: the server of `intake` with a CPU profile of its main thread and of the store's
+// thread, each as shares of the time in which the thread was busy.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -24,10 +24,11 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 process.on('SIGINT', () => process.exit(130))
 
 console.log(await describeMachine(folder))
+process.env.PROFILE_FOLDER = folder
 const server = await Child.start(
   'servers/longline.mjs',
   { file: join(folder, 'profile.db'), receivers: 64 },
-  { nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${folder}`] },
+  { nodeFlags: ['--import', import.meta.resolve('./support/profiled.mjs')] },
 )
 const generator = await Child.start('support/load.mjs', {
   port: server.ready.port,
@@ -42,8 +43,7 @@ await generator.stop()
 await server.stop()
 
 console.log(`${toCount(perSecond)} POSTs/s while profiled\n`)
-for (const name of readdirSync(folder).filter(each => each.endsWith('.cpuprofile'))) {
-  const thread = name.split('.')[4] === '0' ? 'main thread' : 'store thread'
-  const profile = JSON.parse(readFileSync(join(folder, name), 'utf8'))
-  console.log(summarise(thread, profile, Number(values.top)))
+for (const [name, title] of Object.entries({ main: 'main thread', thread: 'store thread' })) {
+  const profile = JSON.parse(readFileSync(join(folder, `${name}.cpuprofile`), 'utf8'))
+  console.log(summarise(title, profile, Number(values.top)))
 }

@@ -14,10 +14,8 @@ const startedAt = performance.now()
 const paths = await spawnAll()
 const tookMs = performance.now() - startedAt
 
-answerRunner(
-  { port: Number(new URL(server.url).port), paths, tookMs },
-  { held, rss: async () => process.memoryUsage.rss() },
-  () => server.close({ grace: 0 }),
+answerRunner({ port: Number(new URL(server.url).port), paths, tookMs }, { held }, () =>
+  server.close({ grace: 0 }),
 )
 
 async function spawnAll() {

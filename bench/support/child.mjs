@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
  * @typedef {object} Answers
  * @property {number} held callbacks or rows that the server has kept
  * @property {number} rss bytes resident
+ * @property {number} cpu microseconds of processor time so far, of all its threads
  * @property {import('./load.mjs').LoadResult} load
  * @property {import('../servers/latency.mjs').LatencyResult} latency
  */
@@ -115,6 +116,15 @@ export class Child {
 
 // ── Inside such a process ──
 
+/** @type {Abilities} */
+const common = {
+  rss: async () => process.memoryUsage.rss(),
+  cpu: async () => {
+    const { user, system } = process.cpuUsage()
+    return user + system
+  },
+}
+
 /**
  * What it was told to do.
  *
@@ -141,7 +151,7 @@ export function answerRunner(ready, abilities, close = async () => undefined) {
   process.on('disconnect', () => process.exit(1))
   process.on('message', message => {
     const { ask } = /** @type {{ ask: keyof Answers | 'stop' }} */ (message)
-    const ability = ask === 'stop' ? undefined : abilities[ask]
+    const ability = ask === 'stop' ? undefined : { ...common, ...abilities }[ask]
     if (ask === 'stop') void close().then(() => process.exit(0), fail)
     else if (ability === undefined) fail(new Error(`cannot answer '${ask}'`))
     else void ability().then(answer => report({ answer }), fail)
