@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkKey } from './core/bytes.js'
 import { type Duration, toMs } from './core/duration.js'
 import { createId, createToken } from './core/ids.js'
-import { createWait } from './core/wait.js'
-import { InvalidOptionsError, ServerClosedError } from './errors.js'
+import { within } from './core/within.js'
+import { InvalidOptionsError, ServerClosedError, TimeoutError } from './errors.js'
 import { type Listener, openListener } from './intake/listener.js'
 import { toReceiverSettings } from './intake/receiver-settings.js'
 import type { ReceiverRecord, ReceiverState, ReceiverSummary } from './model/receiver.js'
@@ -248,12 +248,12 @@ export class CallbackServer implements AsyncDisposable {
     const { settings, session, watch, node, mailboxes, intake, sender } = this.#parts
     const stopped = mailboxes.stop()
     const workers = Promise.all([stopped, mailboxes.finished(), sender.finish()])
-    await within(workers, graceMs, settings)
+    await finishWithin(workers, graceMs, settings)
 
     this.#stopped = true
     intake.refuse()
     this.#listener?.stop()
-    await within(intake.drain(), graceMs, settings)
+    await finishWithin(intake.drain(), graceMs, settings)
     mailboxes.abandon(new ServerClosedError())
     await sender.close()
     await stopped
@@ -307,17 +307,14 @@ export class CallbackServer implements AsyncDisposable {
 }
 
 /** Waits for work to end, but no longer than the grace allows. */
-async function within(work: Promise<unknown>, graceMs: number, { clock }: ServerSettings): Promise<void> {
-  const grace = createWait<void, void>({
-    clock,
-    what: 'work under way',
-    timeout: graceMs,
-    fallback: () => undefined,
-  })
-  grace.nothingYet()
-  work.then(
-    () => grace.fulfil(),
-    error => grace.fail(error),
-  )
-  await grace.wait
+async function finishWithin(
+  work: Promise<unknown>,
+  graceMs: number,
+  { clock }: ServerSettings,
+): Promise<void> {
+  try {
+    await within(clock, graceMs, 'closing', work)
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) throw error
+  }
 }

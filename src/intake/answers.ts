@@ -1,11 +1,11 @@
 import { after, type Clock } from '../core/clock.js'
+import { within } from '../core/within.js'
 import type { StoredAnswer } from '../model/callback.js'
 import type { Answer } from '../model/code.js'
 import { DEFAULTS, type Logger } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import { ACCEPTED, type Reply, toReply, toStoredAnswer } from './reply.js'
-import { within } from './within.js'
 
 /** A callback that was accepted, for which an answer is still to be found. */
 export interface Unanswered {

@@ -1,6 +1,6 @@
-import { after, type Clock } from '../core/clock.js'
-import { formatMs } from '../core/duration.js'
 import { TimeoutError } from '../errors.js'
+import { after, type Clock } from './clock.js'
+import { formatMs } from './duration.js'
 
 /** The result of work that is not ours to stop, or a `TimeoutError` when it takes too long. */
 export async function within<T>(clock: Clock, ms: number, what: string, work: Promise<T> | T): Promise<T> {
