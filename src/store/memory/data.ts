@@ -58,10 +58,12 @@ function byEnd(
   return (a.endedAt ?? 0) < (b.endedAt ?? 0)
 }
 
-/** The node of an epoch, unless the epoch is over. */
+/** The node of an epoch, unless the epoch is over. Once seen to be over it stays over, also when the clock goes back. */
 export function liveNode(data: Data, epoch: number, now: number): NodeRow | undefined {
   const node = data.nodes.get(epoch)
-  return node === undefined || node.over || node.leaseEndsAt <= now ? undefined : node
+  if (node === undefined) return undefined
+  if (node.leaseEndsAt <= now) node.over = true
+  return node.over ? undefined : node
 }
 
 /** The state at an instant, whether or not anybody has marked it. */

@@ -26,11 +26,7 @@ export function nodeCommands(data: Data): NodeCommands {
 
     renew({ epoch, now, leaseMs }) {
       const node = liveNode(data, epoch, now)
-      if (node === undefined) {
-        const lost = data.nodes.get(epoch)
-        if (lost !== undefined) lost.over = true
-        return false
-      }
+      if (node === undefined) return false
       node.leaseEndsAt = now + leaseMs
       return true
     },
@@ -55,7 +51,6 @@ export function nodeCommands(data: Data): NodeCommands {
       const receiverIds = new Set<string>()
       for (const node of data.nodes.values()) {
         if (liveNode(data, node.epoch, now) !== undefined) continue
-        node.over = true
         for (const callback of node.callbacks) {
           if (callbacks + deliveries >= limit) break
           callbacks += 1

@@ -165,9 +165,11 @@ export class Play {
         )
       }
       case 'release delivery':
-        return await this.#about(this.#sending, step.pick, (session, claim) =>
-          session.releaseDelivery({ claim }),
-        )
+        return await this.#about(this.#sending, step.pick, async (session, claim) => {
+          // It has no clock. A look under the same epoch shows whether that is over.
+          await session.claimDeliveries({ epoch: claim.epoch, now, limit: 0, lanes: {}, originRoom: 0 })
+          return await session.releaseDelivery({ claim })
+        })
       case 'cancel delivery': {
         const deliveryId = pick(this.#deliveryIds, step.pick)
         if (deliveryId === undefined) return
