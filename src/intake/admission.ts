@@ -1,6 +1,6 @@
 import { createId } from '../core/ids.js'
 import { encodeHeaders, type RawRequest, StoredCallback } from '../model/received.js'
-import { type ReceiverRecord, stateAt } from '../model/receiver.js'
+import type { ReceiverRecord } from '../model/receiver.js'
 import { DEFAULTS, type Observation, type ServerSettings } from '../options.js'
 import type { AcceptInput, AcceptOutcome } from '../store/receiving.js'
 import type { StoreSession } from '../store/store.js'
@@ -211,7 +211,7 @@ export class Admission {
   }
 
   #notLoaded(receiver: ReceiverRecord): Reply {
-    if (stateAt(receiver, this.#now()) !== 'open') return problem('receiver-ended')
+    if (receiver.state !== 'open') return problem('receiver-ended')
     this.#parts.settings.logger.warn(
       { ...nameOf(receiver), source: receiver.settings.source, inline: receiver.settings.inline },
       'a request cannot be judged here: declare the source of its receiver, or spawn it again with its functions',
@@ -229,7 +229,7 @@ export class Admission {
       return problem('method-not-allowed', { headers: { allow: [...allow].join(', ') } })
     }
     try {
-      return await openPage(page, receiver, { request, url: this.#toUrl(request), now: this.#now() })
+      return await openPage(page, receiver, { request, url: this.#toUrl(request) })
     } catch (error) {
       return this.#broken('page', receiver, error)
     }

@@ -1,5 +1,5 @@
 import type { Page } from '../model/code.js'
-import { type ReceiverRecord, stateAt } from '../model/receiver.js'
+import type { ReceiverRecord } from '../model/receiver.js'
 import { toHeaders } from './raw-request.js'
 import { type Reply, toReply } from './reply.js'
 import type { IntakeRequest } from './request.js'
@@ -8,13 +8,13 @@ import type { IntakeRequest } from './request.js'
 export async function openPage(
   page: Page,
   receiver: ReceiverRecord,
-  { request, url, now }: { readonly request: IntakeRequest; readonly url: string; readonly now: number },
+  { request, url }: { readonly request: IntakeRequest; readonly url: string },
 ): Promise<Reply> {
   const visit = new Request(url, { method: request.method, headers: toHeaders(request.rawHeaders) })
   const { key } = receiver
   const response = await page({
     request: visit,
-    state: stateAt(receiver, now),
+    state: receiver.state,
     ...(key === undefined ? {} : { key }),
   })
   if (!(response instanceof Response)) throw new TypeError('page must return a Response')

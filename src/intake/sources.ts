@@ -2,10 +2,9 @@ import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
 import { checkKey } from '../core/bytes.js'
 import { checkOptionNames } from '../core/option-names.js'
 import type { Rules, SourceCode } from '../model/code.js'
-import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
-import { DEFAULTS, type ReceiverOptions, type Source, type SourceOptions } from '../options.js'
+import type { ReceiverRecord } from '../model/receiver.js'
+import { DEFAULTS, type Source, type SourceOptions } from '../options.js'
 import { type IntakeRules, toAnswering } from './answering.js'
-import { toReceiverSettings } from './receiver-settings.js'
 import {
   type GivenCode,
   type SourceNumbers,
@@ -56,14 +55,6 @@ export class Sources {
 
   has(name: string): boolean {
     return this.#declared.has(name)
-  }
-
-  /** What a `spawn` changes in the store, and the code to `attach` once it has. */
-  toSettingsPatch<T>(options: ReceiverOptions<T>): {
-    readonly patch: SettingsPatch
-    readonly code: GivenCode
-  } {
-    return toReceiverSettings(options, this)
   }
 
   /** Code that a `spawn` brought: what is left out stays as it was, `verify: null` drops it. */

@@ -65,7 +65,7 @@ describe.each(transports)('by $name', ({ send }) => {
         throw new Error('no page')
       },
     })
-    const wrong = await rig.spawn({ page: () => JSON.parse('"text"') })
+    const wrong = await rig.spawn({ page: () => JSON.parse('{"body":"text"}') })
     for (const receiver of [broken, wrong]) {
       expect((await send(rig, receiver, { method: 'GET' })).status).toBe(500)
     }

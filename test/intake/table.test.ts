@@ -1,3 +1,4 @@
+import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { eventually, Rig, toJsonInit, transports } from './support/rig.js'
@@ -136,6 +137,17 @@ describe.each(transports)('what a third party sees, by $name', ({ send }) => {
       issues: [{ path: ['items', 0, 'id'], message: expect.stringContaining('number') }],
     })
     expect(await rig.unread(receiver)).toEqual([])
+  })
+
+  it('reads where each issue is, whatever the schema calls the way to it, and no endless list', async () => {
+    const rig = await Rig.open()
+    const receiver = await rig.spawn({ schema: v.object({ list: v.array(v.object({ id: v.number() })) }) })
+    const list = Array.from({ length: 60 }, () => ({ id: 'x' }))
+    const response = await send(rig, receiver, toJsonInit({ list }))
+    expect(response.status).toBe(422)
+    const { issues } = (await response.json()) as { issues: { path: unknown[] }[] }
+    expect(issues).toHaveLength(50)
+    expect(issues[7]?.path).toEqual(['list', 7, 'id'])
   })
 
   it('reads 429 with Retry-After when the mailbox is full, while the one beside it takes more', async () => {

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { createId, createToken } from '../../../src/core/ids.js'
 import { Intake } from '../../../src/intake/intake.js'
+import { toReceiverSettings } from '../../../src/intake/receiver-settings.js'
 import { Sources } from '../../../src/intake/sources.js'
 import type { CallbackRecord } from '../../../src/model/callback.js'
 import type { ReceiverRecord } from '../../../src/model/receiver.js'
@@ -83,7 +84,7 @@ export class Rig {
     options: ReceiverOptions<unknown> & { key?: string; reopen?: boolean } = {},
   ): Promise<ReceiverRecord> {
     const { key, ...given } = options
-    const { patch, code } = this.sources.toSettingsPatch(given)
+    const { patch, code } = toReceiverSettings(given, this.sources)
     const now = this.clock.now()
     const { epoch } = await this.session.join({ node: 'test', now, leaseMs: 1e12 })
     const outcome = await this.session.spawn({
