@@ -76,9 +76,8 @@ export class Settling
   release({ claim, now, dueAt, as }: ReleaseInput): boolean {
     const mailbox = this.#parts.mailboxes.find(claim.receiverId)
     if (mailbox === undefined || !this.#parts.epochs.isLive(claim.epoch, now)) return false
-    const isDelayed = dueAt !== undefined && dueAt > now
     const changed = this.#release.run(
-      ...[isDelayed ? 'delayed' : 'ready', isDelayed ? dueAt : null],
+      ...[dueAt === undefined ? 'ready' : 'delayed', dueAt ?? null],
       ...[as === 'uncounted' ? 1 : 0, as === 'failure' ? 1 : 0, as === 'uncounted' ? 1 : 0],
       ...heldBy(claim, mailbox),
     )
