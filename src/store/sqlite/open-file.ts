@@ -62,7 +62,11 @@ function isWritable(path: string): boolean {
   }
 }
 
-function takeOver(connection: Connection, { isReopened, maxPages, readOnly = false }: OpenOptions): void {
+/** Makes a connection the owner of its file, with the tables up to date. */
+export function takeOver(
+  connection: Connection,
+  { isReopened, maxPages, readOnly = false }: Omit<OpenOptions, 'path' | 'now'>,
+): void {
   connection.exec('pragma busy_timeout = 0; pragma locking_mode = exclusive; pragma temp_store = memory')
   versionOf(connection)
   if (readOnly) connection.exec('pragma query_only = 1')
