@@ -9,12 +9,12 @@ import type { IntakeRules } from './answering.js'
 import type { Answers, Unanswered } from './answers.js'
 import { findDeliveryId } from './delivery-id.js'
 import { type Inspection, inspect } from './inspection.js'
-import { openPage } from './page.js'
 import { problem, retryLater } from './problem.js'
 import { toPublicUrl, UnacceptedRequest } from './raw-request.js'
 import { ReceiverCache } from './receiver-cache.js'
+import { Refusals } from './refusals.js'
 import { ACCEPTED, asDuplicate, type Reply, toStoredAnswer } from './reply.js'
-import { type Body, headerOf, type IntakeRequest } from './request.js'
+import { headerOf, type IntakeRequest } from './request.js'
 import type { Sources } from './sources.js'
 
 export interface AdmissionParts {
@@ -61,10 +61,12 @@ const VERIFIED: Judgement = { ok: true }
 //   J3. Nothing a sender reads tells of keys, sources, other receivers, or why a signature did not pass.
 export class Admission {
   readonly #parts: AdmissionParts
+  readonly #refusals: Refusals
   readonly #cache = new ReceiverCache(DEFAULTS.cachedReceivers)
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts
+    this.#refusals = new Refusals(parts.settings)
   }
 
   async admit(request: IntakeRequest): Promise<Reply> {
@@ -102,27 +104,28 @@ export class Admission {
   }
 
   async #judge(request: IntakeRequest, receiver: ReceiverRecord, callbackId: string): Promise<Judged> {
-    const rules = this.#parts.sources.rulesFor(receiver)
-    if (rules === undefined) return refusal(current => this.#notLoaded(current))
+    const { sources, settings } = this.#parts
+    const rules = sources.rulesFor(receiver)
+    if (rules === undefined) return refusal(current => this.#refusals.notLoaded(current))
 
     const { method, rawHeaders } = request
     if (!rules.methods.some(taken => taken === method))
-      return refusal(now => this.#visit(request, rules, now))
+      return refusal(now => this.#refusals.visit(request, rules, now))
 
     const tooLarge = Number(headerOf(rawHeaders, 'content-length')) > rules.maxBodyBytes
     const body = tooLarge ? 'too_large' : await request.readBody(rules.maxBodyBytes)
-    if (typeof body === 'string') return refusal(() => this.#withoutBody(body))
+    if (typeof body === 'string') return refusal(() => this.#refusals.withoutBody(body))
 
     let raw: RawRequest | undefined
-    const toRaw = () => (raw ??= new UnacceptedRequest(request, this.#toUrl(request), body))
+    const toRaw = () => (raw ??= new UnacceptedRequest(request, toPublicUrl(settings, request), body))
     const verdict = rules.verify.length === 0 ? VERIFIED : await judge(rules.verify, toRaw())
-    if (!verdict.ok) return refusal(current => this.#notVerified(current, verdict.reason))
+    if (!verdict.ok) return refusal(current => this.#refusals.notVerified(current, verdict.reason))
 
     let deliveryId: string | undefined
     try {
       deliveryId = findDeliveryId(rules.dedupe, { rawHeaders, raw: toRaw, verified: verdict.deliveryId })
     } catch (error) {
-      return refusal(current => this.#broken('dedupe', current, error))
+      return refusal(current => this.#refusals.broken('dedupe', current, error))
     }
     const inspecting = inspect(headerOf(rawHeaders, 'content-type'), body, rules.schema)
     const content = inspecting instanceof Promise ? await inspecting : inspecting
@@ -149,7 +152,7 @@ export class Admission {
         this.#cache.drop(receiver.token)
         return this.#final(problem('receiver-ended'), receiver)
       case 'refused':
-        return this.#final(this.#contentRefused(receiver, content), receiver)
+        return this.#final(this.#refusals.contentRefused(receiver, content), receiver)
       case 'full':
         return this.#final(retryLater('mailbox-full'), receiver)
       case 'unknown':
@@ -210,68 +213,6 @@ export class Admission {
     return this.#parts.answers.wait(toUnanswered(callbackId, receivedAt, rules), request).then(asDuplicate)
   }
 
-  #notLoaded(receiver: ReceiverRecord): Reply {
-    if (receiver.state !== 'open') return problem('receiver-ended')
-    this.#parts.settings.logger.warn(
-      { ...nameOf(receiver), source: receiver.settings.source, inline: receiver.settings.inline },
-      'a request cannot be judged here: declare the source of its receiver, or spawn it again with its functions',
-    )
-    return retryLater('unavailable')
-  }
-
-  async #visit(
-    request: IntakeRequest,
-    { methods, page }: IntakeRules,
-    receiver: ReceiverRecord,
-  ): Promise<Reply> {
-    if (page === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) {
-      const allow = page === undefined ? methods : new Set([...methods, 'GET', 'HEAD'])
-      return problem('method-not-allowed', { headers: { allow: [...allow].join(', ') } })
-    }
-    try {
-      return await openPage(page, receiver, { request, url: this.#toUrl(request) })
-    } catch (error) {
-      return this.#broken('page', receiver, error)
-    }
-  }
-
-  #withoutBody(why: Exclude<Body, Uint8Array>): Reply {
-    switch (why) {
-      case 'too_large':
-        return problem('body-too-large')
-      case 'too_slow':
-        return problem('body-too-slow')
-      case 'incomplete':
-        return problem('body-incomplete')
-      case 'already_read':
-        this.#parts.settings.logger.error(
-          {},
-          'the body of a request was read before it came here: mount the handler before any body parser',
-        )
-        return problem('internal-error', {
-          detail:
-            'The body was read before the request came here: mount this handler before any body parser.',
-        })
-    }
-  }
-
-  #notVerified(receiver: ReceiverRecord, reason: string): Reply {
-    this.#parts.settings.logger.warn({ ...nameOf(receiver), reason }, 'a request did not pass verification')
-    return problem('signature-refused')
-  }
-
-  #contentRefused(receiver: ReceiverRecord, content: Inspection): Reply {
-    if (content.ok) throw new Error('The store refused content that was found to be good')
-    if (content.fault !== undefined) return this.#broken('schema', receiver, content.fault.error)
-    return content.reply
-  }
-
-  /** Code of the user's that threw: not the sender's doing, so it may come again. */
-  #broken(what: 'dedupe' | 'schema' | 'page', receiver: ReceiverRecord, error: unknown): Reply {
-    this.#parts.settings.logger.error({ ...nameOf(receiver), error }, `${what} threw; the sender reads 500`)
-    return problem('internal-error')
-  }
-
   async #read(reply: Promise<Reply>): Promise<Reply> {
     try {
       return await reply
@@ -301,19 +242,9 @@ export class Admission {
     return reply
   }
 
-  #toUrl(request: IntakeRequest): string {
-    const { publicUrl, prefix } = this.#parts.settings
-    return toPublicUrl(`${publicUrl().replace(/\/+$/, '')}${prefix}`, request)
-  }
-
   #now(): number {
     return this.#parts.settings.clock.now()
   }
-}
-
-/** What an operator knows a receiver by. */
-function nameOf({ id: receiverId, key }: ReceiverRecord): object {
-  return key === undefined ? { receiverId } : { receiverId, key }
 }
 
 function refusal(say: (current: ReceiverRecord) => Reply | Promise<Reply>): Judged {

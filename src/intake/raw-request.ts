@@ -1,4 +1,5 @@
 import { decodeHeaders, encodeHeaders, type RawRequest } from '../model/received.js'
+import type { ServerSettings } from '../options.js'
 import type { IntakeRequest } from './request.js'
 
 /** A request for verifiers and `dedupe`, made only when there are any; its parts are parsed when they are asked for. */
@@ -41,9 +42,12 @@ export class UnacceptedRequest implements RawRequest {
 }
 
 /** The URL under which the world reaches a receiver, and whatever was appended to it. */
-export function toPublicUrl(base: string, request: IntakeRequest): string {
-  const { token, path, query } = request.route
-  return `${base}/${token}${path}${query === '' ? '' : `?${query}`}`
+export function toPublicUrl(
+  { publicUrl, prefix }: Pick<ServerSettings, 'publicUrl' | 'prefix'>,
+  { route }: IntakeRequest,
+): string {
+  const { token, path, query } = route
+  return `${publicUrl().replace(/\/+$/, '')}${prefix}/${token}${path}${query === '' ? '' : `?${query}`}`
 }
 
 export function toHeaders(rawHeaders: readonly string[]): Headers {
