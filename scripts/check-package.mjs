@@ -1,11 +1,12 @@
 // The package as others get it: packed, installed into an empty folder, then used.
 //
-//   1. Every public name of every subpath can be imported from JavaScript, and its types name the same values.
-//   2. Every public name compiles in TypeScript, as Node and as bundlers resolve it, with our types checked as well.
-//   3. A callback comes through: in memory without the optional driver, then in an SQLite file with what there is.
+//   1. Every file that package.json names is in it, the thread's as well, which the store could do without.
+//   2. Every public name of every subpath can be imported from JavaScript, and its types name the same values.
+//   3. Every public name compiles in TypeScript, as Node and as bundlers resolve it, with our types checked as well.
+//   4. A callback comes through: in memory without the optional driver, then in an SQLite file with what there is.
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +14,7 @@ import ts from 'typescript'
 import { root } from './root.mjs'
 
 const here = createRequire(import.meta.url)
-const { name, exports, devDependencies } = here('../package.json')
+const { name, exports, imports, devDependencies } = here('../package.json')
 const subpaths = Object.keys(exports)
   .filter(subpath => !subpath.endsWith('.json'))
   .map(subpath => subpath.replace('.', name))
@@ -39,6 +40,16 @@ function node(...flags) {
  */
 function write(file, content) {
   writeFileSync(join(folder, file), typeof content === 'string' ? content : JSON.stringify(content))
+}
+
+/**
+ * The files at the ends of a tree of conditions.
+ *
+ * @param {string | object} tree
+ * @returns {string[]}
+ */
+function listTargets(tree) {
+  return typeof tree === 'string' ? [tree] : Object.values(tree).flatMap(listTargets)
 }
 
 /**
@@ -105,6 +116,10 @@ try {
   const nodeTypes = here('@types/node/package.json').version
   write('package.json', { name: 'consumer', private: true, type: 'module' })
   npm('install', '--no-audit', '--no-fund', '--loglevel=error', `./${filename}`, `@types/node@${nodeTypes}`)
+
+  for (const file of listTargets({ exports, imports })) {
+    if (!existsSync(join(folder, 'node_modules', name, file))) throw new Error(`the package lacks ${file}`)
+  }
 
   const surface = subpaths.map(readNames)
   for (const [index, { subpath, values, types }] of surface.entries()) {
