@@ -17,7 +17,7 @@ import { ACCEPTED, asDuplicate, type Reply, toStoredAnswer } from './reply.js'
 import { headerOf, type IntakeRequest } from './request.js'
 import type { Sources } from './sources.js'
 
-export interface AdmissionParts {
+interface AdmissionParts {
   readonly session: StoreSession
   readonly sources: Sources
   readonly answers: Answers

@@ -4,7 +4,7 @@ import type { Received } from '../model/received.js'
 import { ACCEPTED, type Reply, toReply } from './reply.js'
 
 /** How the sender of an accepted callback is answered. */
-export type Answering =
+type Answering =
   | { readonly type: 'fixed'; readonly reply: Reply | Promise<Reply> }
   | { readonly type: 'computed'; readonly respond: (callback: Received<unknown>) => Reply | Promise<Reply> }
   | { readonly type: 'manual' }

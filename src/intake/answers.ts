@@ -25,7 +25,7 @@ interface Waiter {
   readonly finish: (reply: Reply) => void
 }
 
-export interface AnswersParts {
+interface AnswersParts {
   readonly session: StoreSession
   readonly watch: Watch
   readonly clock: Clock

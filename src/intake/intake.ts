@@ -18,7 +18,7 @@ import type { IntakeRequest } from './request.js'
 import { type Route, routeFinder } from './route.js'
 import type { Sources } from './sources.js'
 
-export interface IntakeParts {
+interface IntakeParts {
   readonly session: StoreSession
   readonly watch: Watch
   readonly sources: Sources

@@ -70,7 +70,7 @@ const kinds = {
   },
 } as const satisfies Record<string, Kind>
 
-export type ProblemCode = keyof typeof kinds
+type ProblemCode = keyof typeof kinds
 
 export function problem(
   code: ProblemCode,
