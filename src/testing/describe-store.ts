@@ -19,14 +19,16 @@ export interface DescribeStoreOptions {
  * describeStore({ name: 'ours', open: async () => new OurStore(await emptyDatabase()) })
  * ```
  *
- * @throws InvalidOptionsError without a runner, and for an exempt title that no case has.
+ * @throws InvalidOptionsError without a runner, for an exempt title that no case has, and for one without a reason.
  */
 export function describeStore({ name, open, exempt = {} }: DescribeStoreOptions): void {
   const { describe, it } = findRunner()
   const titles = new Set(AREAS.flatMap(area => area.cases.map(({ title }) => title)))
-  for (const title of Object.keys(exempt)) {
-    if (!titles.has(title))
+  for (const [title, reason] of Object.entries(exempt)) {
+    if (!titles.has(title)) {
       throw new InvalidOptionsError(`exempt names a case that does not exist: '${title}'`)
+    }
+    if (reason.trim() === '') throw new InvalidOptionsError(`exempt needs a reason for '${title}'`)
   }
   describe(`the store ${name}`, () => {
     for (const area of AREAS) {
