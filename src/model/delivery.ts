@@ -34,6 +34,14 @@ export interface MessageRecord {
   readonly createdAt: number
 }
 
+/** Whether two messages go to the same endpoint, or to the same written-out URL. */
+export function hasSameTarget(
+  one: Pick<MessageRecord, 'lane' | 'url'>,
+  other: Pick<MessageRecord, 'lane' | 'url'>,
+): boolean {
+  return one.lane === other.lane && one.url === other.url
+}
+
 export interface DeliveryRecord {
   readonly id: string
   readonly messageId: string

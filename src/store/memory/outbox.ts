@@ -1,4 +1,4 @@
-import type { AfterAttempt, DeliveryClaim, Lane } from '../../model/delivery.js'
+import { type AfterAttempt, type DeliveryClaim, hasSameTarget, type Lane } from '../../model/delivery.js'
 import type { OutboxCommands } from '../sending.js'
 import { type Data, liveNode } from './data.js'
 import { frozenCopy } from './frozen.js'
@@ -12,7 +12,7 @@ export function outboxCommands(data: Data): OutboxCommands {
       const byKey = message.key === undefined ? undefined : data.deliveriesByKey.get(message.key)
       const known = data.deliveriesByMessage.get(message.id) ?? byKey
       if (known !== undefined) {
-        if (known.message.lane !== message.lane) return { type: 'conflict', lane: known.message.lane }
+        if (!hasSameTarget(known.message, message)) return { type: 'conflict', lane: known.message.lane }
         const created = known.message.id === message.id
         return { type: 'sent', messageId: known.message.id, deliveryId: known.record.id, created }
       }

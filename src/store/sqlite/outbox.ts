@@ -1,12 +1,13 @@
-import type {
-  AfterAttempt,
-  AttemptRecord,
-  DeathReason,
-  DeliveryClaim,
-  DeliveryRecord,
-  DeliveryStatus,
-  Lane,
-  MessageRecord,
+import {
+  type AfterAttempt,
+  type AttemptRecord,
+  type DeathReason,
+  type DeliveryClaim,
+  type DeliveryRecord,
+  type DeliveryStatus,
+  hasSameTarget,
+  type Lane,
+  type MessageRecord,
 } from '../../model/delivery.js'
 import type { SendInput, SendOutcome } from '../sending.js'
 import type { EngineParts, Part } from './engine-parts.js'
@@ -18,6 +19,7 @@ interface ExistingRow {
   readonly message_id: string
   readonly delivery_id: string
   readonly lane: Lane
+  readonly url: string | null
 }
 
 interface HeldRow {
@@ -73,7 +75,7 @@ export class Outbox
   constructor(parts: EngineParts) {
     this.#parts = parts
     const { db } = parts
-    const existing = 'select m.id as message_id, d.id as delivery_id, m.lane'
+    const existing = 'select m.id as message_id, d.id as delivery_id, m.lane, m.url'
     this.#byKey = db.prepare<ExistingRow>(`
       ${existing} from messages m join deliveries d on d.message = m.no
        where m.key = ? order by d.no limit 1`)
@@ -113,8 +115,9 @@ export class Outbox
       this.#byMessage.get(message.id) ??
       (key === null ? undefined : this.#byKey.get(storable(key, 'the key of a message')))
     if (existing !== undefined) {
-      const { message_id: messageId, delivery_id, lane } = existing
-      if (lane !== message.lane) return { type: 'conflict', lane }
+      const { message_id: messageId, delivery_id, lane, url: sentTo } = existing
+      const first = sentTo === null ? { lane } : { lane, url: sentTo }
+      if (!hasSameTarget(first, message)) return { type: 'conflict', lane }
       // Its own repetition gets the outcome that was lost.
       return { type: 'sent', messageId, deliveryId: delivery_id, created: messageId === message.id }
     }

@@ -84,6 +84,17 @@ export const sending: Area = {
       },
     },
     {
+      title: 'two URLs of one origin are two targets',
+      async run(trial) {
+        const to = (path: string) => ({ key: 'order/7', url: `https://third.example${path}` })
+        const first = await trial.send(trial.message('origin:https://third.example', to('/a')))
+        const same = await trial.send(trial.message('origin:https://third.example', to('/a')))
+        const other = await trial.send(trial.message('origin:https://third.example', to('/b')))
+        assert.deepEqual(same, { ...first, created: false })
+        assert.deepEqual(other, { type: 'conflict', lane: 'origin:https://third.example' })
+      },
+    },
+    {
       title: 'messages without a key are all new, a send that is repeated with the same ids is not',
       async run(trial) {
         for (const key of [{}, { key: 'order/7' }]) {
