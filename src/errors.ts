@@ -96,6 +96,13 @@ export class InvalidInputError extends LonglineError<'invalid_input'> {
   }
 }
 
+/** A body is not what its content type says, or not what it was read as. The message never quotes it. */
+export class MalformedContentError extends LonglineError<'malformed_content'> {
+  constructor(message: string) {
+    super('malformed_content', message)
+  }
+}
+
 /** The call itself is wrong: thrown at once, before anything is done. */
 export class InvalidOptionsError extends LonglineError<'invalid_options'> {
   constructor(message: string, options?: ErrorOptions) {
@@ -167,6 +174,7 @@ const names = {
   DeliveryFailedError,
   KeyConflictError,
   InvalidInputError,
+  MalformedContentError,
   InvalidOptionsError,
   EndpointRefusedError,
   LeaseLostError,

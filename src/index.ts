@@ -12,6 +12,7 @@ export {
   KeyConflictError,
   LeaseLostError,
   LonglineError,
+  MalformedContentError,
   NonRetryableError,
   ReceiverClosedError,
   ServerClosedError,

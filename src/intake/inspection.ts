@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
-import { MalformedContentError, readContent } from '../model/content.js'
+import { MalformedContentError } from '../errors.js'
+import { readContent } from '../model/content.js'
 import { problem } from './problem.js'
 import type { Reply } from './reply.js'
 

@@ -1,20 +1,21 @@
 import { toText } from '../core/bytes.js'
+import { MalformedContentError } from '../errors.js'
 
-/** The body is not what its content type says it is. The message never quotes the body. */
-export class MalformedContentError extends Error {
-  override readonly name = 'MalformedContentError'
-}
+export { MalformedContentError }
+
+/** Making a value of each takes a hundred times as long as receiving it. */
+const MOST_FIELDS = 10_000
 
 /**
  * What a body says, by its content type: JSON as a value, a form as its fields (a name that repeats as a list), text as
  * a string, anything else as the bytes. An empty body without a content type of its own is `undefined`.
  *
- * @throws MalformedContentError when a JSON or form body cannot be read as one.
+ * @throws MalformedContentError when a JSON or form body cannot be read as one, or a form has too many fields.
  */
 export function readContent(contentType: string | undefined, bytes: Uint8Array): unknown | Promise<unknown> {
   const mediaType = mediaTypeOf(contentType)
   if (isJson(mediaType)) return bytes.length === 0 ? undefined : readJson(bytes)
-  if (mediaType === 'application/x-www-form-urlencoded') return toFields(new URLSearchParams(toText(bytes)))
+  if (mediaType === 'application/x-www-form-urlencoded') return readUrlEncoded(bytes)
   if (mediaType === 'multipart/form-data') return readForm(contentType, bytes).then(form => toFields(form))
   if (mediaType.startsWith('text/')) return toText(bytes)
   return mediaType === '' && bytes.length === 0 ? undefined : bytes
@@ -29,7 +30,13 @@ export function readJson(bytes: Uint8Array): unknown {
   }
 }
 
+function readUrlEncoded(bytes: Uint8Array): Record<string, unknown> {
+  checkFieldCount(countFields(bytes))
+  return toFields(new URLSearchParams(toText(bytes)))
+}
+
 export async function readForm(contentType: string | undefined, bytes: Uint8Array): Promise<FormData> {
+  if (mediaTypeOf(contentType) === 'multipart/form-data') checkFieldCount(countParts(contentType, bytes))
   const headers: Record<string, string> = contentType === undefined ? {} : { 'content-type': contentType }
   try {
     return await new Response(new Uint8Array(bytes), { headers }).formData()
@@ -40,10 +47,44 @@ export async function readForm(contentType: string | undefined, bytes: Uint8Arra
 
 function toFields(entries: Iterable<[string, unknown]>): Record<string, unknown> {
   const fields = new Map<string, unknown[]>()
-  for (const [name, value] of entries) fields.set(name, [...(fields.get(name) ?? []), value])
+  for (const [name, value] of entries) {
+    const values = fields.get(name)
+    if (values === undefined) fields.set(name, [value])
+    else values.push(value)
+  }
   return Object.fromEntries(
     [...fields].map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
   )
+}
+
+function checkFieldCount(count: number): void {
+  if (count > MOST_FIELDS) {
+    throw new MalformedContentError(`the body is a form of more than ${MOST_FIELDS} fields`)
+  }
+}
+
+/** Fields stand between ampersands; where there is nothing in between, there is none. */
+function countFields(bytes: Uint8Array): number {
+  const ampersand = 0x26
+  let count = 0
+  let previous = ampersand
+  for (const byte of bytes) {
+    if (previous === ampersand && byte !== ampersand) count++
+    previous = byte
+  }
+  return count
+}
+
+/** Each part but the first begins with a line that holds the boundary, and the last one ends with it. */
+function countParts(contentType: string | undefined, bytes: Uint8Array): number {
+  const [, quoted, plain] = /;\s*boundary=(?:"([^"]+)"|([^\s";]+))/i.exec(contentType ?? '') ?? []
+  const boundary = quoted ?? plain
+  if (boundary === undefined) return 0
+  const delimiter = Buffer.from(`\r\n--${boundary}`)
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  let count = 0
+  for (let at = text.indexOf(delimiter); at >= 0; at = text.indexOf(delimiter, at + delimiter.length)) count++
+  return count
 }
 
 function mediaTypeOf(contentType: string | undefined): string {

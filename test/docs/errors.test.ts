@@ -19,6 +19,7 @@ const instances: LonglineError[] = [
   new errors.DeliveryFailedError({ delivery: 'dlv_1', reason: 'rejected' }),
   new errors.KeyConflictError({ key: 'accept/7', message: '' }),
   new errors.InvalidInputError('', []),
+  new errors.MalformedContentError(''),
   new errors.InvalidOptionsError(''),
   new errors.EndpointRefusedError(''),
   new errors.LeaseLostError(),
