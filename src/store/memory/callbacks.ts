@@ -130,7 +130,7 @@ function take(
   const { unread } = receiver
   const named = groups.flatMap(({ callbackId, group }) => {
     const callback = data.callbacks.get(callbackId)
-    return callback?.receiver === receiver ? [{ callback, group }] : []
+    return callback === undefined ? [] : [{ callback, group }]
   })
   for (const { callback, group } of named.sort((a, b) => a.callback.seq - b.callback.seq)) {
     unread.name(callback, group, now)

@@ -219,6 +219,7 @@ export const attempting: Area = {
         await cancel(givenBack)
         const claim = trial.toDeliveryClaim(givenBack)
         assert.equal(await trial.session.releaseDelivery({ claim }), false)
+        assert.equal(await trial.record(givenBack, { status: 'delivered' }), 'ended')
 
         const left = await trial.join()
         await trial.queue(APP)

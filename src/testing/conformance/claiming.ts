@@ -171,6 +171,24 @@ export const claiming: Area = {
       },
     },
     {
+      title: 'a clock that goes forward and back again neither loses nor repeats what was delayed',
+      async run(trial) {
+        const receiver = await trial.spawn('orders')
+        await trial.fill(receiver, 'a', 'b')
+        const [a, b] = await trial.take(receiver)
+        assert.ok(a && b)
+        await trial.release(a, { dueAt: trial.now + MINUTE })
+        await trial.release(b, { dueAt: trial.now + 2 * MINUTE })
+        trial.pass(DAY)
+        await trial.claim(receiver, { limit: 0 })
+        trial.pass(-DAY)
+        const early = await trial.take(receiver)
+        trial.pass(2 * MINUTE)
+        assert.deepEqual(texts([...early, ...(await trial.take(receiver))]), ['a', 'b'])
+        assert.deepEqual(await trial.take(receiver), [])
+      },
+    },
+    {
       title: 'tells whether anything is unread, in hands or delayed included',
       async run(trial) {
         const receiver = await trial.spawn('orders')

@@ -186,6 +186,22 @@ export const nodes: Area = {
       },
     },
     {
+      title: 'under an epoch that was left nothing can be done any more, though its lease would run on',
+      async run(trial) {
+        const receiver = await trial.spawn('orders')
+        await trial.fill(receiver, 'a')
+        await trial.queue('endpoint:app')
+        const epoch = await trial.join({ leaseMs: DAY })
+        await trial.leave(epoch)
+        assert.equal(await trial.session.renew({ epoch, now: trial.now, leaseMs: DAY }), false)
+        assert.deepEqual(await trial.take(receiver, { epoch }), [])
+        assert.deepEqual(await trial.claimDeliveries({ epoch, lanes: { 'endpoint:app': 9 } }), {
+          claimed: [],
+        })
+        assert.equal((await trial.spawn(undefined, {}, { epoch })).state, 'closed')
+      },
+    },
+    {
       title: 'leaving twice is leaving once',
       async run(trial) {
         const receiver = await trial.spawn('orders')

@@ -198,10 +198,11 @@ export const sending: Area = {
       title: 'lanes that have waited longer go first where the limit does not reach for all',
       async run(trial) {
         const lanes = Array.from({ length: 6 }, (_, index): Lane => `origin:https://${index}.example`)
-        for (const lane of lanes) {
-          await trial.queue(lane)
-          trial.pass(SECOND)
+        const { now } = trial
+        for (const index of [3, 0, 5, 1, 4, 2]) {
+          await trial.queue(lanes[index] ?? ORIGIN, { dueAt: now + index * SECOND })
         }
+        trial.pass(MINUTE)
         const claimed: Lane[] = []
         for (let round = 0; round < 3; round += 1) {
           const outcome = await trial.claimDeliveries({ limit: 2, originRoom: 1 })
@@ -254,6 +255,16 @@ export const sending: Area = {
           [good],
         )
         assert.equal(nextDueAt, undefined)
+      },
+    },
+    {
+      title: 'a delivery that seemed to be past its deadline is handed out when the clock goes back',
+      async run(trial) {
+        const deliveryId = await trial.queue(APP, { deadlineAt: trial.now + MINUTE })
+        trial.pass(MINUTE)
+        assert.deepEqual((await trial.claimDeliveries({ lanes: { [APP]: 1 } })).claimed, [])
+        trial.pass(-SECOND)
+        assert.equal((await trial.takeDelivery(APP)).delivery.id, deliveryId)
       },
     },
     {

@@ -324,6 +324,11 @@ export const spawning: Area = {
         const receiver = await trial.spawn(undefined, {}, { epoch })
         assert.equal(receiver.state, 'closed')
         assert.deepEqual(await trial.post(receiver, 'late'), { type: 'ended', state: 'closed' })
+        assert.deepEqual((await trial.sweep()).ended, [{ receiverId: receiver.id, unread: 0 }])
+        trial.pass(30 * DAY)
+        await trial.sweep()
+        const { token } = receiver
+        assert.equal(await trial.session.findReceiver({ token, now: trial.now }), undefined)
       },
     },
     {

@@ -68,14 +68,16 @@ export const sweeping: Area = {
       title: 'a failed callback that was retried in time is unread, and kept',
       async run(trial) {
         const receiver = await trial.spawn('orders')
-        await trial.fill(receiver, 'a')
-        const callback = await trial.takeOne(receiver)
-        await trial.giveUp(callback)
+        await trial.fill(receiver, 'retried', 'left')
+        const [retried, left] = await trial.take(receiver)
+        assert.ok(retried && left)
+        await trial.giveUp(retried)
+        await trial.giveUp(left)
         trial.pass(6 * DAY)
-        await trial.session.retryFailed({ receiverId: receiver.id, callbackId: callback.id, now: trial.now })
+        await trial.session.retryFailed({ receiverId: receiver.id, callbackId: retried.id, now: trial.now })
         trial.pass(30 * DAY)
-        assert.deepEqual(await trial.sweep(), NOTHING)
-        assert.deepEqual(texts(await trial.take(receiver)), ['a'])
+        assert.deepEqual((await trial.sweep()).dropped, [{ receiverId: receiver.id, callbacks: 1 }])
+        assert.deepEqual(texts(await trial.take(receiver)), ['retried'])
       },
     },
     {
@@ -134,16 +136,67 @@ export const sweeping: Area = {
       },
     },
     {
-      title: 'a receiver that is reopened in time keeps what nobody read',
+      title:
+        'the retention of what nobody read counts from when its receiver expired, whoever noticed that when',
+      async run(trial) {
+        const receiver = await trial.spawn('orders', { ttlMs: HOUR })
+        await trial.fill(receiver, 'a')
+        trial.pass(HOUR + 6 * DAY)
+        await trial.sweep()
+        trial.pass(DAY - 1)
+        assert.deepEqual(await trial.sweep(), NOTHING)
+        trial.pass(1)
+        assert.deepEqual((await trial.sweep()).dropped, [{ receiverId: receiver.id, callbacks: 1 }])
+      },
+    },
+    {
+      title:
+        'a failed callback that is retried in a receiver that ended is kept as long as what nobody read in it',
       async run(trial) {
         const receiver = await trial.spawn('orders')
         await trial.fill(receiver, 'a')
+        const callback = await trial.takeOne(receiver)
         await trial.close(receiver)
-        trial.pass(6 * DAY)
-        await trial.spawn('orders', {}, { reopen: true })
-        trial.pass(30 * DAY)
+        trial.pass(5 * DAY)
+        await trial.giveUp(callback)
+        await trial.session.retryFailed({ receiverId: receiver.id, callbackId: callback.id, now: trial.now })
+        trial.pass(2 * DAY - 1)
         assert.deepEqual(await trial.sweep(), NOTHING)
-        assert.deepEqual(texts(await trial.take(receiver)), ['a'])
+        trial.pass(1)
+        assert.deepEqual((await trial.sweep()).dropped, [{ receiverId: receiver.id, callbacks: 1 }])
+      },
+    },
+    {
+      title: 'letting go of what is queued in a group hands out nothing beside the one in hand',
+      async run(trial) {
+        const receiver = await trial.spawn('orders')
+        await trial.fill(receiver, 'a1', 'a2', 'a3', 'a4')
+        const { ungrouped } = await trial.claim(receiver, { ordered: true })
+        const groups = ungrouped.map(({ id }) => ({ callbackId: id, group: 'a' }))
+        const [a1] = await trial.take(receiver, { ordered: true, groups })
+        assert.ok(a1)
+        await trial.close(receiver)
+        trial.pass(7 * DAY)
+        const { dropped, more } = await trial.sweep({ limit: 1 })
+        assert.deepEqual([dropped, more], [[{ receiverId: receiver.id, callbacks: 1 }], true])
+        assert.deepEqual(await trial.take(receiver), [])
+        await trial.acknowledge(a1)
+        assert.equal((await trial.take(receiver)).length, 1)
+      },
+    },
+    {
+      title: 'a receiver that is reopened in time keeps what nobody read',
+      async run(trial) {
+        const [reopened, left] = [await trial.spawn('reopened'), await trial.spawn('left')]
+        for (const receiver of [reopened, left]) {
+          await trial.fill(receiver, 'a')
+          await trial.close(receiver)
+        }
+        trial.pass(6 * DAY)
+        await trial.spawn('reopened', {}, { reopen: true })
+        trial.pass(30 * DAY)
+        assert.deepEqual((await trial.sweep()).dropped, [{ receiverId: left.id, callbacks: 1 }])
+        assert.deepEqual(texts(await trial.take(reopened)), ['a'])
       },
     },
     {
