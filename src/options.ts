@@ -46,6 +46,8 @@ export const DEFAULTS = {
   graceMs: 5 * SECOND,
   sweepMs: MINUTE,
   maxCrashes: 20,
+  /** How long a schema may take for one callback. */
+  schemaTimeoutMs: 10 * SECOND,
   consumeConcurrency: 1,
   consumeRetry: { attempts: 10, delayMs: SECOND, maxDelayMs: 10 * MINUTE, factor: 3, jitter: 0.2 },
   endpointConcurrency: 16,
@@ -231,6 +233,7 @@ export function toServerSettings(options: ServerOptions, publicUrl: () => string
   }
   if (options.retention !== undefined)
     checkOptionNames(options.retention, ['callbacks', 'messages'], 'retention')
+  const logger = safeLogger(options.logger ?? CONSOLE)
   return {
     prefix,
     publicUrl,
@@ -238,8 +241,8 @@ export function toServerSettings(options: ServerOptions, publicUrl: () => string
     allowInsecure: options.allowInsecure ?? false,
     callbacksMs: toMs(options.retention?.callbacks ?? DEFAULTS.callbacksMs, 'retention.callbacks'),
     messagesMs: toMs(options.retention?.messages ?? DEFAULTS.messagesMs, 'retention.messages'),
-    logger: options.logger ?? CONSOLE,
-    observe: options.observe ?? (() => undefined),
+    logger,
+    observe: safeObserve(options.observe, logger),
     clock: options.clock ?? systemClock,
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   }
@@ -263,4 +266,31 @@ export function checkPublicUrl(url: string): string {
     )
   }
   return parsed.href.replace(/\/+$/, '')
+}
+
+/** Telling must never change what is told of: a logger that throws is not heard of again for that line. */
+function safeLogger(logger: Logger): Logger {
+  const safely = (level: keyof Logger) => (facts: object, message: string) => {
+    try {
+      logger[level](facts, message)
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+  return { debug: safely('debug'), info: safely('info'), warn: safely('warn'), error: safely('error') }
+}
+
+function safeObserve(observe: ServerOptions['observe'], logger: Logger): (event: Observation) => void {
+  if (observe === undefined) return () => undefined
+  const failed = (err: unknown) =>
+    logger.error({ err }, 'observe threw; what it was told of is done all the same')
+  return event => {
+    try {
+      // An async function fits the type, too.
+      const told: unknown = observe(event)
+      if (told instanceof Promise) told.catch(failed)
+    } catch (err) {
+      failed(err)
+    }
+  }
 }

@@ -29,28 +29,10 @@ export async function assemble(
   { shared }: { shared: boolean },
 ): Promise<Parts> {
   const { clock, logger, observe } = settings
-  const onError = (error: unknown) => logger.error({ error }, 'the store failed; trying again')
-  let parts: Parts | undefined
-  const node = await Node.join({
-    session,
-    clock,
-    shared,
-    name: createId(`${hostname()}:${process.pid}`, clock.now()),
-    leaseMs: DEFAULTS.leaseMs,
-    renewMs: DEFAULTS.renewMs,
-    sweepMs: DEFAULTS.sweepMs,
-    maxCrashes: DEFAULTS.maxCrashes,
-    retention: {
-      callbacksMs: settings.callbacksMs,
-      messagesMs: settings.messagesMs,
-      keylessMs: DEFAULTS.keylessMs,
-    },
-    onLeftover: leftover => logger.warn(leftover, 'a receiver ended with callbacks that nobody has read'),
-    onDropped: dropped => logger.warn(dropped, 'retention let go of callbacks that nobody has handled'),
-    onLost: () => parts?.mailboxes.abandon(new LeaseLostError()),
-    onError,
-  })
-  const epoch = () => node.epoch
+  const onError = (err: unknown) => logger.error({ err }, 'the store failed; trying again')
+  // Everything that can be wrong is found out before the node joins: its timers would outlive a failed start.
+  let node: Node | undefined
+  const epoch = () => node?.epoch ?? 0
   const watch = new Watch({ session, clock, pollMs: DEFAULTS.pollMs, onError })
   const sources = new Sources()
   const intake = new Intake({ session, watch, sources, settings })
@@ -66,7 +48,25 @@ export async function assemble(
     schemaFor: receiver => sources.schemaFor(receiver),
   })
   const sender = new Sender({ session, watch, settings, epoch })
+  node = await Node.join({
+    session,
+    clock,
+    shared,
+    name: createId(`${hostname()}:${process.pid}`, clock.now()),
+    leaseMs: DEFAULTS.leaseMs,
+    renewMs: DEFAULTS.renewMs,
+    sweepMs: DEFAULTS.sweepMs,
+    maxCrashes: DEFAULTS.maxCrashes,
+    retention: {
+      callbacksMs: settings.callbacksMs,
+      messagesMs: settings.messagesMs,
+      keylessMs: DEFAULTS.keylessMs,
+    },
+    onLeftover: leftover => logger.warn(leftover, 'a receiver ended with callbacks that nobody has read'),
+    onDropped: dropped => logger.warn(dropped, 'retention let go of callbacks that nobody has handled'),
+    onLost: () => mailboxes.abandon(new LeaseLostError()),
+    onError,
+  })
   sender.start()
-  parts = { settings, session, watch, node, sources, mailboxes, intake, sender }
-  return parts
+  return { settings, session, watch, node, sources, mailboxes, intake, sender }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkKey } from './core/bytes.js'
 import { type Duration, toMs } from './core/duration.js'
 import { createId, createToken } from './core/ids.js'
+import { checkOptionNames } from './core/option-names.js'
 import { within } from './core/within.js'
 import { InvalidOptionsError, ServerClosedError, TimeoutError } from './errors.js'
 import { type Listener, openListener } from './intake/listener.js'
@@ -15,7 +16,6 @@ import {
   type ListenOptions,
   type ReceiverOptions,
   type ServerOptions,
-  type ServerSettings,
   type Source,
   type SourceOptions,
   toServerSettings,
@@ -120,6 +120,7 @@ export class CallbackServer implements AsyncDisposable {
     const settings = toServerSettings(options, typeof publicUrl === 'string' ? () => publicUrl : publicUrl)
     const store = openStore(options.store ?? DEFAULTS.storePath)
     const session = await store.open()
+    if (session.note !== undefined) settings.logger.warn({ store: store.name }, session.note)
     try {
       return new CallbackServer(await assemble(settings, session, { shared: !store.exclusive }))
     } catch (error) {
@@ -161,14 +162,9 @@ export class CallbackServer implements AsyncDisposable {
    * @throws InvalidOptionsError for a key or options that cannot be, and for `verify` beside `from`.
    */
   spawn<T = unknown>(key: string, options?: ReceiverOptions<T> & { reopen?: boolean }): Promise<Receiver<T>>
-  async spawn<T>(
-    first?: string | ReceiverOptions<T>,
-    second?: ReceiverOptions<T> & { reopen?: boolean },
-  ): Promise<Receiver<T>> {
+  async spawn<T>(...given: SpawnArguments<T>): Promise<Receiver<T>> {
     this.#checkOpen()
-    const key = typeof first === 'string' ? checkKey(first, 'key') : undefined
-    const options: ReceiverOptions<T> & { reopen?: boolean } =
-      (typeof first === 'string' ? second : first) ?? {}
+    const [key, options] = toSpawnArguments(given)
     const { session, settings, sources, node } = this.#parts
     const { patch, code } = toReceiverSettings(options, sources)
     const now = settings.clock.now()
@@ -188,6 +184,8 @@ export class CallbackServer implements AsyncDisposable {
 
   /** The registry: every receiver, open or ended, in order of creation. */
   async *receivers(filter: { key?: string; state?: ReceiverState } = {}): AsyncGenerator<ReceiverInfo> {
+    this.#checkOpen()
+    checkOptionNames(filter, ['key', 'state'], 'The filter')
     const { session, settings } = this.#parts
     const limit = 100
     let after: string | undefined
@@ -214,9 +212,9 @@ export class CallbackServer implements AsyncDisposable {
   send(message: Message): Promise<Delivery>
   send(key: string, message: Message): Promise<Delivery>
   async send(...given: [Message] | [string, Message]): Promise<Delivery> {
-    return given.length === 1
-      ? await this.#parts.sender.send(undefined, given[0])
-      : await this.#parts.sender.send(given[0], given[1])
+    if (given.length === 1) return await this.#parts.sender.send(undefined, given[0])
+    const [key, message] = given
+    return await this.#parts.sender.send(checkKey(key, 'The key of a message'), message)
   }
 
   async health(): Promise<Health> {
@@ -226,7 +224,7 @@ export class CallbackServer implements AsyncDisposable {
       const due = await session.countDue({ now: settings.clock.now() })
       return { ok: !closing, store: 'ok', closing, due }
     } catch (error) {
-      settings.logger.warn({ error }, 'the store does not answer')
+      settings.logger.warn({ err: error }, 'the store does not answer')
       return { ok: false, store: 'unavailable', closing, due: 0 }
     }
   }
@@ -235,9 +233,10 @@ export class CallbackServer implements AsyncDisposable {
    * Takes up no new work; accepts on, while handlers finish, for `grace` (5 s); then stops. What is still in hand goes
    * back, uncounted. Loses nothing.
    */
-  close({ grace = DEFAULTS.graceMs }: { grace?: Duration } = {}): Promise<void> {
-    this.#closing ??= this.#close(toMs(grace, 'grace'))
-    return this.#closing
+  async close({ grace = DEFAULTS.graceMs }: { grace?: Duration } = {}): Promise<void> {
+    const graceMs = toMs(grace, 'grace')
+    this.#closing ??= this.#close(graceMs)
+    await this.#closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -246,29 +245,32 @@ export class CallbackServer implements AsyncDisposable {
 
   async #close(graceMs: number): Promise<void> {
     const { settings, session, watch, node, mailboxes, intake, sender } = this.#parts
-    const stopped = mailboxes.stop()
-    const workers = Promise.all([stopped, mailboxes.finished(), sender.finish()])
-    await finishWithin(workers, graceMs, settings)
+    const { clock } = settings
+    const deadline = clock.monotonic() + graceMs
+    const untilDeadline = (work: Promise<unknown>) =>
+      within(clock, Math.max(0, deadline - clock.monotonic()), 'closing', work)
+    // One step that fails must not keep the others from ending what they own.
+    const step = async (work: () => Promise<unknown> | undefined) => {
+      try {
+        await work()
+      } catch (err) {
+        if (!(err instanceof TimeoutError))
+          settings.logger.error({ err }, 'something failed while the server closed')
+      }
+    }
 
+    mailboxes.stop()
+    await step(() => untilDeadline(Promise.all([mailboxes.finished(), sender.finish()])))
     this.#stopped = true
     intake.refuse()
     this.#listener?.stop()
-    await finishWithin(intake.drain(), graceMs, settings)
-    mailboxes.abandon(new ServerClosedError())
-    await sender.close()
-    await stopped
-    try {
-      await node.leave()
-    } catch (error) {
-      settings.logger.error(
-        { error },
-        'could not hand back what was in hand; it is taken over after a restart',
-      )
-    }
+    await step(() => untilDeadline(intake.drain()))
     mailboxes.close()
+    await step(() => sender.close())
+    await step(() => node.leave())
     watch.close()
-    await this.#listener?.close()
-    await session.close()
+    await step(() => this.#listener?.close())
+    await step(() => session.close())
   }
 
   #checkOpen(): void {
@@ -283,8 +285,10 @@ export class CallbackServer implements AsyncDisposable {
       logger: settings.logger,
       toUrl: () => this.#toUrl(receiver.token),
       accept: (data, options) => intake.accept(receiver, data, options),
+      checkOpen: () => this.#checkOpen(),
+      isOpen: () => !this.#stopped,
       onClosed: () => {
-        if (receiver.key === undefined) sources.detach(receiver.id)
+        if (receiver.key === undefined) sources.retire(receiver)
       },
     })
   }
@@ -306,15 +310,15 @@ export class CallbackServer implements AsyncDisposable {
   }
 }
 
-/** Waits for work to end, but no longer than the grace allows. */
-async function finishWithin(
-  work: Promise<unknown>,
-  graceMs: number,
-  { clock }: ServerSettings,
-): Promise<void> {
-  try {
-    await within(clock, graceMs, 'closing', work)
-  } catch (error) {
-    if (!(error instanceof TimeoutError)) throw error
-  }
+type KeyedOptions<T> = ReceiverOptions<T> & { reopen?: boolean }
+type SpawnArguments<T> = [first?: string | ReceiverOptions<T>, options?: KeyedOptions<T>]
+
+/** A key that is missing by accident must not cost the receiver its key, nor its checks. */
+function toSpawnArguments<T>(given: SpawnArguments<T>): [key: string | undefined, options: KeyedOptions<T>] {
+  const [first, options = {}] = given
+  if (typeof first === 'string') return [checkKey(first, 'The key of a receiver'), options]
+  if (given.length <= 1) return [undefined, first ?? {}]
+  throw new InvalidOptionsError(
+    'The key of a receiver must be a text; leave it out for a receiver without a key',
+  )
 }

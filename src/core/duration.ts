@@ -16,6 +16,8 @@ export function toMs(duration: Duration, what: string): number {
       `${what} is ${quote(duration)}: a duration is a number of milliseconds, or a text like '500ms', '5s', '1.5h' or '3d', and not negative`,
     )
   }
+  if (ms > lastInstant)
+    throw new InvalidOptionsError(`${what} is ${quote(duration)}: no date is that far away`)
   return ms > 0 ? Math.max(1, Math.round(ms)) : 0
 }
 

@@ -41,6 +41,7 @@ const nothing: SourceCode<unknown> = { verify: [] }
 export class Sources {
   readonly #declared = new Map<string, DeclaredSource>()
   readonly #attached = new Map<string, AttachedCode>()
+  readonly #retired = new WeakMap<ReceiverRecord, Schema>()
   /** By the record itself, so that what is remembered goes when the record does. */
   readonly #known = new WeakMap<ReceiverRecord, KnownRules>()
 
@@ -67,6 +68,13 @@ export class Sources {
     else this.#attached.set(receiverId, attached)
   }
 
+  /** Its requests are judged no more; what is unread is still read through its schema. */
+  retire(receiver: ReceiverRecord): void {
+    const schema = this.schemaFor(receiver)
+    if (schema !== undefined) this.#retired.set(receiver, schema)
+    this.detach(receiver.id)
+  }
+
   detach(receiverId: string): void {
     this.#attached.delete(receiverId)
   }
@@ -90,7 +98,11 @@ export class Sources {
   schemaFor(receiver: ReceiverRecord): Schema | undefined {
     const { source } = receiver.settings
     const attached = this.#attached.get(receiver.id)
-    return attached?.schema ?? (source === undefined ? undefined : this.#declared.get(source)?.code.schema)
+    return (
+      this.#retired.get(receiver) ??
+      attached?.schema ??
+      (source === undefined ? undefined : this.#declared.get(source)?.code.schema)
+    )
   }
 
   /** The numbers alone, which are known also where code is missing. */

@@ -10,7 +10,9 @@ const STACK_LINES = 8
 
 export function toFailure(error: unknown): Failure {
   if (!(error instanceof Error)) return { name: 'Error', message: clip(toText(error)) }
-  const frames = (error.stack ?? '').split('\n').filter(line => line.trimStart().startsWith('at '))
+  const frames = toText(error.stack ?? '')
+    .split('\n')
+    .filter(line => line.trimStart().startsWith('at '))
   const stack = frames.slice(0, STACK_LINES).join('\n')
   return {
     name: toText(error.name),

@@ -93,7 +93,9 @@ export class StoredCallback<T> implements Received<T> {
 
 /** The data of a stored callback by its content type, before any schema. */
 export function readData(record: CallbackRecord): unknown | Promise<unknown> {
-  return readContent(decodeHeaders(record.headers).get('content-type') ?? undefined, record.body)
+  const data = readContent(decodeHeaders(record.headers).get('content-type') ?? undefined, record.body)
+  // Whoever gets them may write into them, and the record may be read again.
+  return data === record.body ? new Uint8Array(record.body) : data
 }
 
 /** Names and values in turn, as `node:http` gives them in `rawHeaders`. */

@@ -15,6 +15,7 @@ export interface Callback<T> extends Received<T> {
    * It is handled, and never comes again. Loops and `consume` do it for you.
    *
    * @throws LeaseLostError when it had been taken over by somebody else.
+   * @throws ServerClosedError when the server closed before it could be told.
    */
   ack(): Promise<void>
   /** Gives it back: it comes again before anything newer, or after `delay`. */
@@ -48,21 +49,22 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
   readonly #settler: Settler
   readonly #respond: Respond
   readonly #controller = new AbortController()
-  readonly #onEnd: () => void
+  /** Resolves when the hand-out is over, and the store has been told. */
+  readonly ended: Promise<void>
+  #onEnd: () => void = () => {}
   #end: Promise<boolean> | undefined
+  #abandoned: Error | undefined
 
-  /** `onEnd` is told once, when the hand-out is over, however it ended. */
-  constructor(
-    prepared: Prepared,
-    parts: { settler: Settler; respond: Respond; onEnd: (ended: HandedOut<T>) => void },
-  ) {
+  constructor(prepared: Prepared, parts: { settler: Settler; respond: Respond }) {
     super(prepared.record, prepared.data as T)
     this.attempt = prepared.record.attempt
     this.failures = prepared.record.failures
     this.#prepared = prepared
     this.#settler = parts.settler
     this.#respond = parts.respond
-    this.#onEnd = () => parts.onEnd(this)
+    this.ended = new Promise(resolve => {
+      this.#onEnd = resolve
+    })
   }
 
   get signal(): AbortSignal {
@@ -71,8 +73,11 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
 
   async ack(): Promise<void> {
     const stillOurs = await this.settle(settler => settler.acknowledge(this.#prepared.claim))
-    if (!stillOurs)
-      throw new LeaseLostError(`Callback ${this.id} had been taken over; it may be handled twice`)
+    if (stillOurs) return
+    throw (
+      this.#abandoned ??
+      new LeaseLostError(`Callback ${this.id} had been taken over; it may be handled twice`)
+    )
   }
 
   async release({ delay }: { delay?: Duration } = {}): Promise<void> {
@@ -89,14 +94,18 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
   settle(how: (settler: Settler, claim: Prepared['claim']) => Promise<boolean>): Promise<boolean> {
     if (this.#end === undefined) {
       this.#end = how(this.#settler, this.#prepared.claim)
-      this.#onEnd()
+      const over = () => this.#onEnd()
+      this.#end.then(over, over)
     }
     return this.#end
   }
 
   /** The entry is over without an end of its own: the server closes, or the lease is lost. */
   abandon(reason: Error): void {
-    this.#end ??= Promise.resolve(false)
+    if (this.#end === undefined) {
+      this.#abandoned = reason
+      this.#end = Promise.resolve(false)
+    }
     this.#controller.abort(reason)
     this.#onEnd()
   }

@@ -6,6 +6,7 @@ import type { PendingWait } from '../core/wait.js'
 import {
   CancelledError,
   InvalidOptionsError,
+  LeaseLostError,
   NonRetryableError,
   ReceiverClosedError,
   ServerClosedError,
@@ -48,8 +49,10 @@ export class Slots<T> implements Consumer {
   readonly #report: ConsumerReport
   readonly #waits = new Set<PendingWait<HandedOut<T>>>()
   readonly #wait: () => PendingWait<HandedOut<T>>
-  readonly #closeQueue: () => Promise<void>
+  readonly #closeQueue: () => void
   readonly #finished: Promise<unknown>
+  /** Callbacks whose group could not be told, and why. */
+  readonly #unsortable = new Map<string, Error>()
   #stopping = false
 
   constructor(
@@ -74,11 +77,14 @@ export class Slots<T> implements Consumer {
     if (orderBy === undefined) {
       this.#handler = handler
       this.#wait = () => waitForCallback<T>(mailboxes, receiver)
-      this.#closeQueue = () => Promise.resolve()
+      this.#closeQueue = () => undefined
     } else {
-      // Asked once more in the slot, so that an `orderBy` that throws is a failure of that callback, retried and set aside.
       this.#handler = callback => {
-        orderBy(callback)
+        // Without its group it may not run beside the others of it, so it is set aside. Where the group was asked for by
+        // another process, it is asked for again.
+        const unsortable = this.#unsortable.get(callback.id) ?? attempt(() => groupIn(orderBy, callback))
+        this.#unsortable.delete(callback.id)
+        if (unsortable !== undefined) throw unsortable
         return handler(callback)
       }
       const queue = mailboxes.openGrouped(receiver, record => this.#groupOf(record, orderBy))
@@ -93,7 +99,7 @@ export class Slots<T> implements Consumer {
     this.#stopping = true
     for (const pending of [...this.#waits]) pending.wait.cancel()
     await this.#finished
-    await this.#closeQueue()
+    this.#closeQueue()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -131,8 +137,8 @@ export class Slots<T> implements Consumer {
       return this.#failed(callback, error)
     }
     // Not awaited: it joins the commit of the claim that follows.
-    callback.ack().catch((error: unknown) => {
-      this.#report({ ...this.#factsOf(callback), error }, LOST)
+    callback.ack().catch((err: unknown) => {
+      if (err instanceof LeaseLostError) this.#report({ ...this.#factsOf(callback), err }, LOST)
     })
   }
 
@@ -142,14 +148,16 @@ export class Slots<T> implements Consumer {
       error instanceof NonRetryableError
         ? undefined
         : retryDelay(this.#retry, { attempt: callback.failures + 1, elapsedMs, random })
-    const facts = { ...this.#factsOf(callback), error }
+    const facts = { ...this.#factsOf(callback), err: error }
     if (retryInMs === undefined) this.#report(facts, 'the handler of a callback failed; it is set aside')
     else this.#report({ ...facts, retryInMs }, 'the handler of a callback failed; it is tried again')
-    void callback.settle((settler, claim) =>
+    const { settler } = this.#mailboxes
+    const told = callback.settle((_, claim) =>
       retryInMs === undefined
         ? settler.giveUp(claim, 'handler', error)
         : settler.release(claim, { as: 'failure', delayMs: retryInMs }),
     )
+    settler.inBackground(told)
   }
 
   #factsOf({ seq }: HandedOut<T>): object {
@@ -158,12 +166,38 @@ export class Slots<T> implements Consumer {
   }
 
   async #groupOf(record: CallbackRecord, orderBy: (callback: Received<T>) => string): Promise<string> {
+    // A group of its own where there is none: it is handed out, found wanting there, and set aside with the reason.
+    let callback: Received<T>
     try {
-      const data = (await this.#mailboxes.read(this.#receiver, record)) as T
-      return sha256Hex(orderBy(new StoredCallback(record, data)))
+      callback = new StoredCallback(record, (await this.#mailboxes.read(this.#receiver, record)) as T)
     } catch {
-      // A group of its own: it is read, found wanting there, and set aside with the reason.
+      return record.id
+    }
+    try {
+      return sha256Hex(groupIn(orderBy, callback))
+    } catch (error) {
+      this.#unsortable.set(record.id, unsortable(error))
       return record.id
     }
   }
+}
+
+function groupIn<T>(orderBy: (callback: Received<T>) => unknown, callback: Received<T>): string {
+  const group = orderBy(callback)
+  if (typeof group === 'string') return group
+  throw new InvalidOptionsError(`orderBy must return a string; got ${group === null ? 'null' : typeof group}`)
+}
+
+function attempt(work: () => unknown): Error | undefined {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    return unsortable(error)
+  }
+}
+
+function unsortable(error: unknown): Error {
+  const why = error instanceof Error ? error.message : 'orderBy threw'
+  return new NonRetryableError(`The callback has no place in the order: ${why}`, { cause: error })
 }

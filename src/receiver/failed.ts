@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js'
+import { MalformedContentError } from '../errors.js'
 import type { CallbackRecord, FailedRecord, FailureReason } from '../model/callback.js'
-import { MalformedContentError } from '../model/content.js'
 import { fromFailure } from '../model/failure.js'
 import { type Received, readData, StoredCallback } from '../model/received.js'
 import type { StoreSession } from '../store/store.js'

@@ -14,7 +14,9 @@ import type { Settler } from './settler.js'
 //   M2. A place that was given up is out of the queue in that tick. What was claimed for it goes to the place behind
 //       it, else back to the store, uncounted.
 //   M3. Every place is looked for at least once, and told when that look came back empty.
-//   M4. A failing store ends no place: the mailbox looks again a little later.
+//   M4. A failing store ends no place: the mailbox looks again a little later, and first gives back what a claim may have
+//       taken whose answer never came.
+//   M5. What was found is handed out before anything else is asked: naming groups holds up nobody.
 
 /** Somebody who wants the next callback. */
 export interface Place {
@@ -44,7 +46,9 @@ export interface MailboxParts {
   readonly settler: Settler
   readonly receiverId: string
   readonly epoch: () => number
-  /** Reads the data; `undefined` when the callback was set aside because it does not fit. */
+  /** The ids of this receiver's callbacks that are in somebody's hands here. */
+  readonly held: () => readonly string[]
+  /** Reads the data, in a bounded time. Never rejects: `undefined` when the callback was set aside or given back. */
   readonly prepare: (callback: Claimed) => Promise<Prepared | undefined>
   /** Only callbacks whose group is known are read, one of a group at a time. */
   readonly groupOf?: (callback: CallbackRecord) => Promise<string>
@@ -63,6 +67,10 @@ export class Mailbox {
   #places: Place[] = []
   #look: Promise<void> | undefined
   #again = false
+  /** A claim was sent and its answer has not come. */
+  #unsure = false
+  /** Groups that were found and are not told yet. */
+  #groups: readonly { readonly callbackId: string; readonly group: string }[] = []
   #closed: Error | undefined
   #stopWatching: (() => void) | undefined
   #stopTimer: (() => void) | undefined
@@ -102,14 +110,13 @@ export class Mailbox {
     })
   }
 
-  /** Ends every place, and waits for the claim under way: what it brings goes back. */
-  async close(error: Error): Promise<void> {
+  /** Ends every place. What a claim under way brings is given back, here or by the epoch that ends. */
+  close(error: Error): void {
     this.#closed = error
     const places = this.#places
     this.#places = []
     this.#rest()
     for (const place of places) place.end(error)
-    await this.#look
   }
 
   async #run(): Promise<void> {
@@ -129,14 +136,11 @@ export class Mailbox {
 
   async #lookOnce(places: readonly Place[]): Promise<void> {
     const { found, outcome } = await this.#claim(places.length)
-    const prepared = await Promise.all(found.map(callback => this.#parts.prepare(callback)))
-    for (const callback of prepared) {
-      if (callback !== undefined) this.#handOut(callback)
-    }
-    // A full claim may hide more, and so does what did not fit: this look is not over for those it was claimed for.
-    const misfits = prepared.includes(undefined)
-    if (misfits || found.length === places.length) this.#again = true
-    if (misfits) return
+    const misfits = await this.#handOutAll(found)
+    const unnamed = await this.#name(outcome.ungrouped)
+    // A full claim may hide more, and so does what did not fit or had no group yet: this look is not over.
+    if (misfits || unnamed || found.length === places.length) this.#again = true
+    if (misfits || unnamed) return
 
     const left = this.#places.filter(place => places.includes(place))
     if (outcome.state !== 'open' && !outcome.unread) {
@@ -150,36 +154,49 @@ export class Mailbox {
   }
 
   async #claim(limit: number): Promise<{ found: readonly Claimed[]; outcome: ClaimOutcome }> {
-    const { session, receiverId, clock, epoch: currentEpoch, groupOf } = this.#parts
-    const epoch = currentEpoch()
-    const ask = { receiverId, epoch, ordered: groupOf !== undefined }
-    const claimed = ({ callbacks }: ClaimOutcome): Claimed[] =>
-      callbacks.map(record => ({
-        record,
-        claim: { receiverId, callbackId: record.id, epoch, fence: record.fence },
-      }))
-
-    let outcome = await session.claim({ ...ask, limit, now: clock.now() })
-    const found = claimed(outcome)
-    try {
-      while (groupOf !== undefined && outcome.ungrouped.length > 0 && found.length < limit) {
-        const groups = outcome.ungrouped.map(callback => ({ callback, group: groupOf(callback) }))
-        const named = await Promise.all(
-          groups.map(async one => ({ callbackId: one.callback.id, group: await one.group })),
-        )
-        outcome = await session.claim({
-          ...ask,
-          limit: limit - found.length,
-          now: clock.now(),
-          groups: named,
-        })
-        found.push(...claimed(outcome))
-      }
-    } catch (error) {
-      for (const { claim } of found) this.#parts.settler.release(claim, { as: 'uncounted' })
-      throw error
-    }
+    const { session, receiverId, clock, groupOf } = this.#parts
+    const epoch = this.#parts.epoch()
+    await this.#reclaim(epoch)
+    const ask = { receiverId, epoch, limit, now: clock.now(), ordered: groupOf !== undefined }
+    this.#unsure = true
+    const outcome = await session.claim(this.#groups.length === 0 ? ask : { ...ask, groups: this.#groups })
+    this.#unsure = false
+    this.#groups = []
+    const found = outcome.callbacks.map(record => ({
+      record,
+      claim: { receiverId, callbackId: record.id, epoch, fence: record.fence },
+    }))
     return { found, outcome }
+  }
+
+  /** A claim whose answer was lost may have taken what nobody here knows of. */
+  async #reclaim(epoch: number): Promise<void> {
+    if (!this.#unsure) return
+    const { session, receiverId, clock, held } = this.#parts
+    await session.reclaim({ receiverId, epoch, held: held(), now: clock.now() })
+    this.#unsure = false
+  }
+
+  /** In their order, each as soon as it is ready. Tells whether one was set aside or given back instead. */
+  async #handOutAll(found: readonly Claimed[]): Promise<boolean> {
+    let misfits = false
+    const preparing = found.map(callback => this.#parts.prepare(callback))
+    for (const prepared of preparing) {
+      const callback = await prepared
+      if (callback === undefined) misfits = true
+      else this.#handOut(callback)
+    }
+    return misfits
+  }
+
+  /** Finds the groups of callbacks that have none yet; the next claim tells them to the store. */
+  async #name(ungrouped: readonly CallbackRecord[]): Promise<boolean> {
+    const { groupOf } = this.#parts
+    if (groupOf === undefined || ungrouped.length === 0) return false
+    this.#groups = await Promise.all(
+      ungrouped.map(async callback => ({ callbackId: callback.id, group: await groupOf(callback) })),
+    )
+    return true
   }
 
   #handOut(callback: Prepared): void {
@@ -189,7 +206,8 @@ export class Mailbox {
         return
       }
     }
-    this.#parts.settler.release(callback.claim, { as: 'uncounted' })
+    const { settler } = this.#parts
+    settler.inBackground(settler.release(callback.claim, { as: 'uncounted' }))
   }
 
   #lookAt(instant: number | undefined): void {

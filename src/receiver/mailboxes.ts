@@ -1,11 +1,18 @@
 import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
-import type { Clock } from '../core/clock.js'
-import { CancelledError, InvalidInputError, ReceiverClosedError, ServerClosedError } from '../errors.js'
+import { retryDelay } from '../core/backoff.js'
+import { type Clock, random } from '../core/clock.js'
+import { within } from '../core/within.js'
+import {
+  CancelledError,
+  InvalidInputError,
+  MalformedContentError,
+  ReceiverClosedError,
+  ServerClosedError,
+} from '../errors.js'
 import type { CallbackRecord, Claim } from '../model/callback.js'
-import { MalformedContentError } from '../model/content.js'
 import { readData } from '../model/received.js'
 import type { ReceiverRecord } from '../model/receiver.js'
-import type { Logger, Observation } from '../options.js'
+import { DEFAULTS, type Logger, type Observation } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import { HandedOut, type Respond } from './callback.js'
@@ -39,7 +46,7 @@ export class Mailboxes {
   readonly settler: Settler
   readonly #shared = new Map<string, Mailbox>()
   readonly #grouped = new Set<Mailbox>()
-  readonly #handedOut = new Map<string, WeakRef<HandedOut<unknown>>>()
+  readonly #inHand = new Map<string, InHand>()
   readonly #forgotten: FinalizationRegistry<Claim>
   readonly #work = new Set<Promise<unknown>>()
   #closed: Error | undefined
@@ -68,30 +75,22 @@ export class Mailboxes {
     return mailbox
   }
 
-  closeGrouped(mailbox: Mailbox): Promise<void> {
+  closeGrouped(mailbox: Mailbox): void {
     this.#grouped.delete(mailbox)
-    return mailbox.close(new CancelledError())
+    mailbox.close(new CancelledError())
   }
 
   handOut<T>(prepared: Prepared): HandedOut<T> {
-    const callback = new HandedOut<T>(prepared, {
-      settler: this.settler,
-      respond: this.#parts.respond,
-      onEnd: ended => {
-        this.#handedOut.delete(ended.id)
-        this.#forgotten.unregister(ended)
-      },
-    })
-    this.#handedOut.set(callback.id, new WeakRef(callback))
-    this.#forgotten.register(callback, prepared.claim, callback)
+    const { respond, observe } = this.#parts
+    const callback = new HandedOut<T>(prepared, { settler: this.settler, respond })
     const { receiverId, seq, attempt } = prepared.record
-    this.#parts.observe({
-      type: 'callback.handed_out',
-      at: new Date(this.clock.now()),
-      receiverId,
-      seq,
-      attempt,
-    })
+    this.#inHand.set(callback.id, { receiverId, callback: new WeakRef(callback) })
+    this.#forgotten.register(callback, prepared.claim, callback)
+    const over = () => {
+      this.#inHand.delete(prepared.record.id)
+    }
+    callback.ended.then(over, over)
+    observe({ type: 'callback.handed_out', at: new Date(this.clock.now()), receiverId, seq, attempt })
     return callback
   }
 
@@ -107,23 +106,23 @@ export class Mailboxes {
     while (this.#work.size > 0) await Promise.allSettled([...this.#work])
   }
 
-  /** Nobody is served from now on; resolves when every claim under way has come back. */
-  async stop(): Promise<void> {
+  /** Nobody is served from now on. */
+  stop(): void {
     this.#closed = new ServerClosedError()
-    const error = this.#closed
-    const mailboxes = [...this.#shared.values(), ...this.#grouped]
+    for (const mailbox of [...this.#shared.values(), ...this.#grouped]) mailbox.close(this.#closed)
     this.#shared.clear()
-    await Promise.all(mailboxes.map(mailbox => mailbox.close(error)))
+    this.#grouped.clear()
   }
 
   /** What is still in somebody's hands is theirs no longer. */
   abandon(reason: Error): void {
-    for (const callback of [...this.#handedOut.values()]) callback.deref()?.abandon(reason)
+    for (const { callback } of [...this.#inHand.values()]) callback.deref()?.abandon(reason)
   }
 
+  /** Nothing more is told to the store; what is still in hand goes back with the epoch. */
   close(): void {
-    this.settler.close()
     this.abandon(new ServerClosedError())
+    this.settler.close()
   }
 
   /** The data of a callback, through the schema that applies here. */
@@ -142,12 +141,12 @@ export class Mailboxes {
   }
 
   #giveBack(claim: Claim): void {
-    this.#handedOut.delete(claim.callbackId)
+    this.#inHand.delete(claim.callbackId)
     this.#parts.logger.warn(
       { receiverId: claim.receiverId, callbackId: claim.callbackId },
       'a callback was dropped without ack() or release(); it comes again',
     )
-    void this.settler.release(claim, { as: 'counted' })
+    this.settler.inBackground(this.settler.release(claim, { as: 'counted' }))
   }
 
   #create(receiver: ReceiverRecord, groupOf?: (callback: CallbackRecord) => Promise<string>): Mailbox {
@@ -155,6 +154,8 @@ export class Mailboxes {
       ...this.#parts,
       settler: this.settler,
       receiverId: receiver.id,
+      held: () =>
+        [...this.#inHand].flatMap(([id, { receiverId }]) => (receiverId === receiver.id ? [id] : [])),
       prepare: callback => this.#prepare(receiver, callback),
       onIdle: idle => {
         if (this.#shared.get(receiver.id) === idle) this.#shared.delete(receiver.id)
@@ -162,19 +163,41 @@ export class Mailboxes {
       endError: reason => new ReceiverClosedError({ receiver: receiver.key ?? receiver.id, reason }),
       ...(groupOf === undefined ? {} : { groupOf }),
     })
-    if (this.#closed !== undefined) void mailbox.close(this.#closed)
+    if (this.#closed !== undefined) mailbox.close(this.#closed)
     return mailbox
   }
 
   async #prepare(receiver: ReceiverRecord, callback: Claimed): Promise<Prepared | undefined> {
     try {
-      return { ...callback, data: await this.read(receiver, callback.record) }
+      const data = await within(
+        this.clock,
+        DEFAULTS.schemaTimeoutMs,
+        'The schema',
+        this.read(receiver, callback.record),
+      )
+      return { ...callback, data }
     } catch (error) {
-      const misfit = error instanceof InvalidInputError || error instanceof MalformedContentError
-      if (!misfit) this.#parts.onError(error)
-      // Waits for the store, so that the next look does not find it again.
-      await this.settler.giveUp(callback.claim, 'schema', error)
+      await this.#setAside(callback, error).catch(this.#parts.onError)
       return undefined
     }
   }
+
+  /** What does not fit never will; what a schema threw for another reason is tried again, like a handler that threw. */
+  async #setAside({ claim, record }: Claimed, error: unknown): Promise<void> {
+    if (!isMisfit(error)) this.#parts.onError(error)
+    const attempt = { attempt: record.failures + 1, elapsedMs: 0, random }
+    const delayMs = isMisfit(error) ? undefined : retryDelay(DEFAULTS.consumeRetry, attempt)
+    if (delayMs === undefined) await this.settler.giveUp(claim, 'schema', error)
+    else await this.settler.release(claim, { as: 'failure', delayMs })
+  }
+}
+
+interface InHand {
+  readonly receiverId: string
+  /** Weakly: what its reader drops is given back. */
+  readonly callback: WeakRef<HandedOut<unknown>>
+}
+
+function isMisfit(error: unknown): boolean {
+  return error instanceof InvalidInputError || error instanceof MalformedContentError
 }

@@ -1,8 +1,7 @@
 import { checkOptionNames } from '../core/option-names.js'
 import type { Wait, WaitOptions } from '../core/wait.js'
-import { InvalidInputError } from '../errors.js'
+import { InvalidInputError, MalformedContentError } from '../errors.js'
 import type { CallbackRecord } from '../model/callback.js'
-import { MalformedContentError } from '../model/content.js'
 import type { Payload } from '../model/payload.js'
 import { type Received, StoredCallback } from '../model/received.js'
 import type { ReceiverRecord } from '../model/receiver.js'
@@ -75,6 +74,9 @@ export interface ReceiverParts {
   readonly logger: Logger
   readonly toUrl: () => string
   readonly accept: (data: Payload, options: { deliveryId?: string }) => Promise<void>
+  /** Throws when the server has closed. */
+  readonly checkOpen: () => void
+  readonly isOpen: () => boolean
   readonly onClosed: () => void
 }
 
@@ -111,9 +113,9 @@ export class ReceiverHandle<T> implements Receiver<T> {
   stream(options: StreamOptions = {}): AsyncIterable<Callback<T>> {
     checkOptionNames(options, ['signal', 'idle'], 'stream')
     const { mailboxes, logger } = this.#parts
-    const onLost = (error: unknown) =>
+    const onLost = (err: unknown) =>
       logger.warn(
-        { receiverId: this.id, key: this.key, error },
+        { receiverId: this.id, key: this.key, err },
         'a callback was taken over before it was acknowledged',
       )
     return { [Symbol.asyncIterator]: () => new CallbackLoop<T>(mailboxes, this.#receiver, options, onLost) }
@@ -138,7 +140,8 @@ export class ReceiverHandle<T> implements Receiver<T> {
   }
 
   async close(): Promise<Received<T>[]> {
-    const { session, mailboxes, logger, onClosed } = this.#parts
+    const { session, mailboxes, logger, checkOpen, onClosed } = this.#parts
+    checkOpen()
     const unread = await session.closeReceiver({ receiverId: this.id, now: mailboxes.clock.now() })
     onClosed()
     if (unread.length > 0)
@@ -151,7 +154,8 @@ export class ReceiverHandle<T> implements Receiver<T> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#wait?.cancel()
-    if (this.key === undefined) await this.close()
+    // With its server, a receiver without a key has ended already.
+    if (this.key === undefined && this.#parts.isOpen()) await this.close()
   }
 
   /** Through the schema where it fits; a callback that does not fit is listed all the same, with its data as they are. */

@@ -1,5 +1,5 @@
 import { after, type Clock } from '../core/clock.js'
-import { LonglineError } from '../errors.js'
+import { LonglineError, ServerClosedError } from '../errors.js'
 import type { Claim, FailureReason } from '../model/callback.js'
 import { toFailure } from '../model/failure.js'
 import type { StoreSession } from '../store/store.js'
@@ -10,8 +10,9 @@ import type { StoreSession } from '../store/store.js'
 // Leaves: deciding how a hand-out ended to whoever had the callback.
 //
 //   T1. What is told goes out at once and in order, so that an acknowledgement and the claim after it share a commit.
-//   T2. A store that cannot be reached is told again every second, until the server closes; leaving gives the rest back.
+//   T2. A store that fails is told again every second, until the server closes; leaving gives the rest back.
 //   T3. `false` means that the claim was not ours any more: somebody else has the callback, and nothing was changed.
+//       What could not be told at all is an error.
 
 const RETRY_MS = 1_000
 
@@ -24,6 +25,7 @@ export class Settler {
   readonly #session: StoreSession
   readonly #clock: Clock
   readonly #onError: (error: unknown) => void
+  readonly #sleepers = new Set<() => void>()
   #closed = false
 
   constructor(parts: { session: StoreSession; clock: Clock; onError: (error: unknown) => void }) {
@@ -47,25 +49,43 @@ export class Settler {
 
   giveUp(claim: Claim, reason: FailureReason, error: unknown): Promise<boolean> {
     const now = this.#clock.now()
-    return this.#tell(() => this.#session.giveUp({ claim, now, reason, error: toFailure(error) }))
+    const failure = toFailure(error)
+    return this.#tell(() => this.#session.giveUp({ claim, now, reason, error: failure }))
+  }
+
+  /** Nobody waits for what comes of it. */
+  inBackground(told: Promise<unknown>): void {
+    told.catch(this.#onError)
   }
 
   close(): void {
     this.#closed = true
+    for (const wakeUp of this.#sleepers) wakeUp()
   }
 
   async #tell(command: () => Promise<boolean>): Promise<boolean> {
-    while (true) {
+    for (;;) {
       try {
         return await command()
       } catch (error) {
-        const passing = error instanceof LonglineError && error.retryable
-        if (this.#closed || !passing) {
-          this.#onError(error)
-          return false
-        }
+        if (this.#closed) throw new ServerClosedError()
+        if (!(error instanceof LonglineError)) throw error
+        this.#onError(error)
       }
-      await new Promise<void>(resolve => after(this.#clock, RETRY_MS, resolve))
+      await this.#pause()
+      if (this.#closed) throw new ServerClosedError()
     }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise(resolve => {
+      const stop = after(this.#clock, RETRY_MS, () => wakeUp())
+      const wakeUp = () => {
+        stop()
+        this.#sleepers.delete(wakeUp)
+        resolve()
+      }
+      this.#sleepers.add(wakeUp)
+    })
   }
 }

@@ -47,7 +47,6 @@ export class CallbackLoop<T> implements AsyncIterator<Callback<T>> {
   readonly #onLost: (error: unknown) => void
   #held: HandedOut<T> | undefined
   #waiting: PendingWait<HandedOut<T>, typeof IDLE> | undefined
-  #endTurn: (() => void) | undefined
   #done = false
 
   constructor(
@@ -65,7 +64,6 @@ export class CallbackLoop<T> implements AsyncIterator<Callback<T>> {
 
   async next(): Promise<IteratorResult<Callback<T>>> {
     if (this.#done) return { done: true, value: undefined }
-    this.#endTurn?.()
     // Not awaited: it joins the commit of the claim that follows. A crash in between repeats, and loses nothing.
     this.#held?.ack().catch(this.#onLost)
     this.#held = undefined
@@ -73,7 +71,7 @@ export class CallbackLoop<T> implements AsyncIterator<Callback<T>> {
       const found = await this.#wait()
       if (found !== IDLE) {
         this.#held = found
-        this.#mailboxes.track(new Promise<void>(resolve => (this.#endTurn = resolve)))
+        this.#mailboxes.track(found.ended)
         return { done: false, value: found }
       }
     } catch (error) {
@@ -92,7 +90,6 @@ export class CallbackLoop<T> implements AsyncIterator<Callback<T>> {
     this.#waiting?.wait.cancel()
     await this.#held?.release()
     this.#held = undefined
-    this.#endTurn?.()
     return { done: true, value: undefined }
   }
 

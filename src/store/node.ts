@@ -7,9 +7,9 @@ import type { StoreSession } from './store.js'
 // Owns:   the epoch, the timers that renew the lease, take over from the dead, and sweep.
 // Leaves: what is done under the epoch to those who ask for it.
 //
-//   N1. The lease is judged by the monotonic clock from before its last renewal was sent: a node that was paused knows
-//       that it may be late before anybody else does.
-//   N2. A node that lost its lease begins a new epoch; whoever works under the old one is told (`onLost`).
+//   N1. The lease is judged by the monotonic clock from before its last renewal was sent: a node that could not renew in
+//       time, or was paused, counts itself out before anybody else does, and tells whoever works under it (`onLost`).
+//   N2. Back at the store it goes on under its epoch where that still stands, else under a new one.
 //   N3. A store that only one process can open needs no renewals; taking over and sweeping go on all the same.
 //   N4. Upkeep that fails is reported and tried again at its next turn.
 
@@ -44,13 +44,13 @@ export class Node {
   readonly #parts: NodeParts
   readonly #stops = new Set<() => void>()
   #epoch: number
-  #leaseEndsAt: number
+  #stopLease: () => void = () => {}
+  #lost = false
   #closed = false
 
-  private constructor(parts: NodeParts, epoch: number, leaseEndsAt: number) {
+  private constructor(parts: NodeParts, epoch: number) {
     this.#parts = parts
     this.#epoch = epoch
-    this.#leaseEndsAt = leaseEndsAt
   }
 
   /** Joins the store and takes over what dead nodes left, before anything is handed out here. */
@@ -59,7 +59,8 @@ export class Node {
     const leaseMs = shared ? parts.leaseMs : FOREVER_MS
     const sentAt = clock.monotonic()
     const { epoch } = await session.join({ node: name, now: clock.now(), leaseMs })
-    const node = new Node(parts, epoch, sentAt + leaseMs)
+    const node = new Node(parts, epoch)
+    node.#hold(sentAt + leaseMs)
     await node.#takeOver()
     node.#every(renewMs, () => node.#renew())
     node.#every(sweepMs, () => node.#sweep())
@@ -73,6 +74,7 @@ export class Node {
   /** Ends the epoch in good order: what is still held goes back uncounted. */
   async leave(): Promise<void> {
     this.#closed = true
+    this.#stopLease()
     for (const stop of this.#stops) stop()
     const leftovers = await this.#parts.session.leave({ epoch: this.#epoch, now: this.#parts.clock.now() })
     for (const leftover of leftovers) this.#parts.onLeftover(leftover)
@@ -82,21 +84,32 @@ export class Node {
     const { session, clock, shared, leaseMs } = this.#parts
     if (shared) {
       const sentAt = clock.monotonic()
-      const late = sentAt >= this.#leaseEndsAt
-      const kept = await session.renew({ epoch: this.#epoch, now: clock.now(), leaseMs })
-      if (late || !kept) await this.#beginAnew()
-      else this.#leaseEndsAt = sentAt + leaseMs
+      if (await session.renew({ epoch: this.#epoch, now: clock.now(), leaseMs })) this.#hold(sentAt + leaseMs)
+      else await this.#beginAnew()
     }
     await this.#takeOver()
   }
 
   async #beginAnew(): Promise<void> {
-    const { session, clock, name, leaseMs, onLost } = this.#parts
+    const { session, clock, name, leaseMs } = this.#parts
+    this.#lose()
     const sentAt = clock.monotonic()
     const { epoch } = await session.join({ node: name, now: clock.now(), leaseMs })
     this.#epoch = epoch
-    this.#leaseEndsAt = sentAt + leaseMs
-    onLost()
+    this.#hold(sentAt + leaseMs)
+  }
+
+  /** Holds the lease until an instant of the monotonic clock, and counts itself out when that has come. */
+  #hold(until: number): void {
+    this.#lost = false
+    this.#stopLease()
+    if (this.#parts.shared) this.#stopLease = this.#parts.clock.setTimer(until, () => this.#lose())
+  }
+
+  #lose(): void {
+    if (this.#lost || this.#closed) return
+    this.#lost = true
+    this.#parts.onLost()
   }
 
   async #takeOver(): Promise<void> {

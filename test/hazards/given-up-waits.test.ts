@@ -94,6 +94,7 @@ describe('a wait forgotten in a Promise.race inside a loop', () => {
     await (async () => {
       await Promise.race([receiver.next(), clock.advance('1s')])
       await post(receiver.url, { n: 1 }) // nobody will ever look at the wait that gets it
+      await clock.settle()
     })()
     const asked = receiver.next()
 

@@ -173,7 +173,55 @@ describe('consume', () => {
     await bench.clock.settle()
 
     expect(handled).toEqual([2, 3])
-    expect((await collect(receiver.failed())).map(({ error }) => error.message)).toEqual(['no group'])
+    expect((await collect(receiver.failed())).map(({ error }) => error.message)).toEqual([
+      'The callback has no place in the order: no group',
+    ])
+  })
+
+  it('sets aside, and does not run beside the others, what an orderBy gives no text for', async () => {
+    await using bench = await openTestServer()
+    const receiver = await bench.server.spawn<Numbered>('numbers')
+    const orderBy = (({ data }: Received<Numbered>) => data.n) as never
+    let ran = 0
+    await using _ = receiver.consume({ concurrency: 5, orderBy }, () => void ran++)
+    for (const n of [1, 2]) await bench.post(receiver.url, { n })
+    await bench.clock.settle()
+
+    expect(ran).toBe(0)
+    expect((await collect(receiver.failed())).map(({ error }) => error.message)).toEqual([
+      expect.stringContaining('orderBy must return a string; got number'),
+      expect.stringContaining('orderBy must return a string; got number'),
+    ])
+  })
+
+  it('handles while more and more comes in that has no group yet', async () => {
+    await using bench = await openTestServer()
+    const receiver = await bench.server.spawn<Numbered>('busy')
+    let handled = 0
+    await using _ = receiver.consume({ concurrency: 4, orderBy: () => 'one' }, () => void handled++)
+    for (let n = 0; n < 300; n++) void receiver.accept({ n })
+    let turns = 0
+    while (handled < 20 && turns++ < 2_000) {
+      void receiver.accept({ n: turns })
+      await Promise.resolve()
+      await new Promise(resolve => setImmediate(resolve))
+    }
+
+    expect(handled).toBeGreaterThanOrEqual(20)
+    await bench.clock.settle()
+    expect(await countUnread(bench.server)).toBe(0)
+  })
+
+  it('sets aside what cannot be kept as an error in full', async () => {
+    await using bench = await openTestServer()
+    const receiver = await bench.server.spawn<Numbered>('odd')
+    await using _ = receiver.consume({ retry: false }, () => {
+      throw Object.assign(new Error('odd'), { stack: ['not', 'a', 'text'] })
+    })
+    await bench.post(receiver.url, { n: 1 })
+    await bench.clock.settle()
+
+    expect((await collect(receiver.failed())).map(({ error }) => error.message)).toEqual(['odd'])
   })
 
   it('stops: takes no more, and waits for the handlers under way', async () => {

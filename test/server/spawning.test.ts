@@ -5,6 +5,11 @@ import { InvalidOptionsError, ReceiverClosedError } from '../../src/index.js'
 import { memoryStore } from '../../src/store/memory/memory-store.js'
 import { collect, openTestServer } from '../support/server.js'
 
+const schemas = {
+  zod: z.object({ price: z.coerce.number() }),
+  valibot: v.object({ price: v.pipe(v.string(), v.transform(Number), v.number()) }),
+}
+
 describe('spawn', () => {
   it('gives the same URL for the same key, and a new one without a key', async () => {
     await using bench = await openTestServer()
@@ -107,11 +112,6 @@ describe('spawn', () => {
 })
 
 describe('a schema', () => {
-  const schemas = {
-    zod: z.object({ price: z.coerce.number() }),
-    valibot: v.object({ price: v.pipe(v.string(), v.transform(Number), v.number()) }),
-  }
-
   it.each(Object.entries(schemas))(
     'of %s turns data into what the handler reads, and refuses the rest',
     async (_, schema) => {
@@ -143,6 +143,44 @@ describe('a schema', () => {
       ['schema', { price: 'much' }],
     ])
     expect(failed[0]?.error.message).not.toContain('much')
+  })
+})
+
+describe('a schema', () => {
+  it('still turns what is unread into what the reader expects after a receiver without a key is closed', async () => {
+    await using bench = await openTestServer()
+    const receiver = await bench.server.spawn({ schema: schemas.zod })
+    await bench.post(receiver.url, { price: '7' })
+
+    const listed = await receiver.close()
+
+    expect(listed.map(({ data }) => data)).toEqual([{ price: 7 }])
+    expect((await receiver.next({ timeout: 0 })).data).toEqual({ price: 7 })
+  })
+
+  it('that throws for a passing reason costs a delay, not the callback', async () => {
+    await using bench = await openTestServer()
+    let broken = false
+    const schema = {
+      '~standard': {
+        version: 1 as const,
+        vendor: 'test',
+        validate: (value: unknown) => {
+          if (broken) throw new Error('the registry of schemas is away')
+          return { value }
+        },
+      },
+    }
+    const receiver = await bench.server.spawn('passing', { schema })
+    await bench.post(receiver.url, { n: 1 })
+    broken = true
+    const wait = receiver.next({ timeout: '1h' })
+    await bench.clock.settle()
+    broken = false
+    await bench.clock.advance('5s')
+
+    expect((await wait).data).toEqual({ n: 1 })
+    expect(await collect(receiver.failed())).toEqual([])
   })
 })
 
