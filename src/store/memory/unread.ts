@@ -8,7 +8,8 @@ import type { CallbackRow } from './rows.js'
 //
 //   U1. First what was delayed and is due, then what is ready, each in order of `seq`.
 //   U2. Of a group, one callback at the most is ready, delayed or claimed: its head. The others are queued.
-//   U3. Every operation costs the logarithm of what is in it, however much is delayed or queued.
+//   U3. What was found to be due stays due when the clock goes back.
+//   U4. Every operation costs the logarithm of what is in it, however much is delayed or queued.
 
 interface Group {
   head: CallbackRow | undefined
@@ -26,7 +27,6 @@ export class Unread {
   readonly #groups = new Map<string, Group>()
   /** The delayed callbacks of all receivers. */
   readonly #delayed: Set<CallbackRow>
-  #lookedAt = Number.NEGATIVE_INFINITY
 
   constructor(delayed: Set<CallbackRow>) {
     this.#delayed = delayed
@@ -139,7 +139,6 @@ export class Unread {
   #queue(callback: CallbackRow, group: Group): void {
     this.#lift(callback)
     callback.state = 'queued'
-    callback.dueAt = undefined
     group.queued.add(callback)
   }
 
@@ -149,12 +148,11 @@ export class Unread {
   }
 
   #place(callback: CallbackRow): void {
-    if (callback.state === 'ready') this.#side(this.#ready, callback).add(callback)
-    else {
+    if (callback.state === 'ready') {
+      this.#side(this.#ready, callback).add(callback)
+    } else {
       this.#delayed.add(callback)
-      const isDue = (callback.dueAt ?? 0) <= this.#lookedAt
-      const heap = isDue ? this.#side(this.#due, callback) : this.#later
-      heap.add(callback)
+      this.#later.add(callback)
     }
   }
 
@@ -165,19 +163,8 @@ export class Unread {
     this.#delayed.delete(callback)
   }
 
-  /** Moves what is due by now; and back again what no longer is, when the clock has gone back. */
+  /** Moves what is due by now. */
   #look(now: number): void {
-    const before = this.#lookedAt
-    this.#lookedAt = now
-    if (now < before) {
-      for (const heap of [this.#due.grouped, this.#due.ungrouped]) {
-        const early = heap.values().filter(callback => (callback.dueAt ?? 0) > now)
-        for (const callback of early) {
-          heap.delete(callback)
-          this.#later.add(callback)
-        }
-      }
-    }
     const isDue = (callback: CallbackRow) => (callback.dueAt ?? 0) <= now
     for (let due = this.#later.shiftIf(isDue); due !== undefined; due = this.#later.shiftIf(isDue)) {
       this.#side(this.#due, due).add(due)

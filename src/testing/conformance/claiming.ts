@@ -309,7 +309,7 @@ export const claiming: Area = {
     {
       title: 'nothing is handed out under an epoch that is over, or that never was',
       async run(trial) {
-        const receiver = await trial.spawn('orders')
+        const receiver = await trial.spawn('orders', { ttlMs: DAY })
         await trial.fill(receiver, 'a')
         const lost = await trial.join()
         const left = await trial.join()

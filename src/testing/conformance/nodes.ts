@@ -350,6 +350,19 @@ export const nodes: Area = {
       },
     },
     {
+      title:
+        'a keyless receiver that had expired when its node leaves stays expired, and a sweep tells of it',
+      async run(trial) {
+        const epoch = await trial.join({ leaseMs: DAY })
+        const receiver = await trial.spawn(undefined, { ttlMs: MINUTE }, { epoch })
+        await trial.fill(receiver, 'a')
+        trial.pass(MINUTE)
+        assert.deepEqual(await trial.leave(epoch), [])
+        assert.equal((await trial.find(receiver.token)).state, 'expired')
+        assert.deepEqual((await trial.sweep()).ended, [{ receiverId: receiver.id, unread: 1 }])
+      },
+    },
+    {
       title: 'keyed receivers keep accepting while nobody is there',
       async run(trial) {
         const receiver = await trial.spawn('orders')
