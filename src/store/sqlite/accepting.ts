@@ -23,6 +23,7 @@ export class Accepting implements Part<'accept' | 'answer' | 'findAnswer'> {
   readonly #receivers: Receivers
   readonly #bodies: Bodies
   readonly #insert
+  readonly #insertLarge
   readonly #numberOf
   readonly #insertDedupe
   readonly #findDedupe
@@ -35,11 +36,14 @@ export class Accepting implements Part<'accept' | 'answer' | 'findAnswer'> {
     this.#receivers = receivers
     const { db } = parts
     this.#bodies = new Bodies(db)
-    this.#insert = db.prepare(`
-      insert into callbacks
-        (id, receiver, seq, state, received_at, delivery_id, method, path, query, headers, body, body_size)
-      values (?, ?, ?, 'ready', ?, ?, ?, ?, ?, ?, ?, ?)
-          on conflict (id) do nothing`)
+    const insert = (body: string, size: string) =>
+      db.prepare(`
+        insert into callbacks
+          (id, receiver, seq, state, received_at, delivery_id, method, path, query, headers, body, body_size)
+        values (?1, ?2, ?3, 'ready', ?4, ?5, ?6, ?7, ?8, ?9, ${body}, ${size})
+            on conflict (id) do nothing`)
+    this.#insert = insert('?10', 'length(?10)')
+    this.#insertLarge = insert('null', '?10')
     this.#numberOf = db.prepare<{ no: number; seq: number }>('select no, seq from callbacks where id = ?')
     // An id past its window is as good as unknown: the new callback takes its row.
     this.#insertDedupe = db.prepare(`
@@ -121,12 +125,20 @@ export class Accepting implements Part<'accept' | 'answer' | 'findAnswer'> {
   }
 
   #store(mailbox: Mailbox, input: AcceptInput): AcceptOutcome {
-    const { callbackId, deliveryId = null, now, method, path, query, headers, body } = input
+    const { callbackId, deliveryId = null, now, body } = input
     const isLarge = body.length > INLINE_BODY
-    const inserted = this.#insert.run(
-      ...[callbackId, mailbox.receiver, mailbox.seq + 1, now, deliveryId, method],
-      ...[storable(path, 'a path'), storable(query, 'a query'), storable(headers, 'headers')],
-      ...[isLarge ? null : body, body.length],
+    // Each value that is bound costs as much as finding the row's place, so there is none too many.
+    const inserted = (isLarge ? this.#insertLarge : this.#insert).run(
+      callbackId,
+      mailbox.receiver,
+      mailbox.seq + 1,
+      now,
+      deliveryId,
+      input.method,
+      storable(input.path, 'a path'),
+      storable(input.query, 'a query'),
+      storable(input.headers, 'headers'),
+      isLarge ? body.length : body,
     )
     if (inserted === 0) return this.#earlier(mailbox, input, undefined)
     if (deliveryId === null && input.answer !== undefined) {

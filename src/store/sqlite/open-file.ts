@@ -74,7 +74,12 @@ export function takeOver(
     connection.prepare<{ journal_mode: string }>('pragma journal_mode = wal').get() ?? {}
   if (journal_mode !== 'wal')
     throw new StoreFault('read_only', `its journal cannot be a log: ${journal_mode}`)
-  connection.exec(`pragma synchronous = full; pragma cache_size = -${CACHE_KIB}`)
+  connection.exec(`
+    pragma synchronous = full;
+    pragma cache_size = -${CACHE_KIB};
+    pragma wal_autocheckpoint = ${LOG_PAGES};
+    pragma journal_size_limit = ${LOG_BYTES_KEPT};
+  `)
   if (maxPages !== undefined) connection.exec(`pragma max_page_count = ${maxPages}`)
   migrate(connection)
   // A write also where there is nothing to write: a file that is read-only shows itself here, not with the first callback.
@@ -84,6 +89,12 @@ export function takeOver(
 }
 
 const CACHE_KIB = 16_384
+
+/** How far the log grows before it is folded back into the file: 16 MiB. Each time holds up one commit. */
+const LOG_PAGES = 4_096
+
+/** What one very large commit has made of the log beyond this is given back to the disk. */
+const LOG_BYTES_KEPT = 64 * 1024 * 1024
 
 function checkPath(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new StoreFault('is_directory', path)

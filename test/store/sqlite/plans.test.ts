@@ -47,6 +47,6 @@ async function readPlans(): Promise<{ readonly sql: string; readonly detail: str
 }
 
 function countValues(sql: string): number {
-  const numbers = [...sql.matchAll(/\?(\d)/g)].map(([, number]) => Number(number))
+  const numbers = [...sql.matchAll(/\?(\d+)/g)].map(([, number]) => Number(number))
   return numbers.length > 0 ? Math.max(...numbers) : sql.split('?').length - 1
 }
