@@ -32,7 +32,7 @@ export interface ReceiverRow {
   endedAt: number | undefined
   settings: ReceiverSettings
   lastSeq: number
-  readonly unread: Unread
+  readonly unread: Unread<CallbackRow>
   readonly failed: SortedList<CallbackRow, number>
 }
 

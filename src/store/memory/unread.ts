@@ -1,5 +1,5 @@
+import type { CallbackState } from '../../model/callback.js'
 import { Heap } from './heap.js'
-import type { CallbackRow } from './rows.js'
 
 // The unread callbacks of one receiver, in the order in which they are to be handed out.
 //
@@ -11,24 +11,32 @@ import type { CallbackRow } from './rows.js'
 //   U3. What was found to be due stays due when the clock goes back.
 //   U4. Every operation costs the logarithm of what is in it, however much is delayed or queued.
 
-interface Group {
-  head: CallbackRow | undefined
-  readonly queued: Heap<CallbackRow>
+/** A callback, as far as its place goes. */
+interface Standing {
+  readonly seq: number
+  state: CallbackState
+  dueAt: number | undefined
+  group: string | undefined
 }
 
-const bySeq = (a: CallbackRow, b: CallbackRow) => a.seq < b.seq
-const byDueAt = (a: CallbackRow, b: CallbackRow) => (a.dueAt ?? 0) < (b.dueAt ?? 0)
+interface Group<C extends Standing> {
+  head: C | undefined
+  readonly queued: Heap<C>
+}
 
-export class Unread {
-  readonly #all = new Heap<CallbackRow>(bySeq)
-  readonly #ready = { grouped: new Heap<CallbackRow>(bySeq), ungrouped: new Heap<CallbackRow>(bySeq) }
-  readonly #due = { grouped: new Heap<CallbackRow>(bySeq), ungrouped: new Heap<CallbackRow>(bySeq) }
-  readonly #later = new Heap<CallbackRow>(byDueAt)
-  readonly #groups = new Map<string, Group>()
+const bySeq = (a: Standing, b: Standing) => a.seq < b.seq
+const byDueAt = (a: Standing, b: Standing) => (a.dueAt ?? 0) < (b.dueAt ?? 0)
+
+export class Unread<C extends Standing> {
+  readonly #all = new Heap<C>(bySeq)
+  readonly #ready = { grouped: new Heap<C>(bySeq), ungrouped: new Heap<C>(bySeq) }
+  readonly #due = { grouped: new Heap<C>(bySeq), ungrouped: new Heap<C>(bySeq) }
+  readonly #later = new Heap<C>(byDueAt)
+  readonly #groups = new Map<string, Group<C>>()
   /** The delayed callbacks of all receivers. */
-  readonly #delayed: Set<CallbackRow>
+  readonly #delayed: Set<C>
 
-  constructor(delayed: Set<CallbackRow>) {
+  constructor(delayed: Set<C>) {
     this.#delayed = delayed
   }
 
@@ -36,11 +44,11 @@ export class Unread {
     return this.#all.size
   }
 
-  get oldest(): CallbackRow | undefined {
+  get oldest(): C | undefined {
     return this.#all.first
   }
 
-  list(): CallbackRow[] {
+  list(): C[] {
     return [...this.#all.values()].sort((a, b) => a.seq - b.seq)
   }
 
@@ -56,7 +64,7 @@ export class Unread {
   }
 
   /** A new callback, or one that comes back after it had failed. */
-  add(callback: CallbackRow): void {
+  add(callback: C): void {
     this.#all.add(callback)
     callback.state = 'ready'
     if (callback.group === undefined) this.#place(callback)
@@ -64,7 +72,7 @@ export class Unread {
   }
 
   /** Names the group of a callback that could be taken now; of any other it is not heeded. */
-  name(callback: CallbackRow, group: string, now: number): void {
+  name(callback: C, group: string, now: number): void {
     this.#look(now)
     const isAvailable = this.#ready.ungrouped.delete(callback) || this.#due.ungrouped.delete(callback)
     if (!isAvailable) return
@@ -73,7 +81,7 @@ export class Unread {
   }
 
   /** Takes the next one; with `ordered`, the next one whose group is known. */
-  take(now: number, { ordered }: { readonly ordered: boolean }): CallbackRow | undefined {
+  take(now: number, { ordered }: { readonly ordered: boolean }): C | undefined {
     this.#look(now)
     for (const { grouped, ungrouped } of [this.#due, this.#ready]) {
       const callback = ordered ? grouped.first : earlier(grouped.first, ungrouped.first)
@@ -86,9 +94,9 @@ export class Unread {
   }
 
   /** What could be taken if its group were known, up to `limit`, in order of `seq`. */
-  ungrouped(now: number, limit: number): readonly CallbackRow[] {
+  ungrouped(now: number, limit: number): readonly C[] {
     this.#look(now)
-    const found: CallbackRow[] = []
+    const found: C[] = []
     while (found.length < limit) {
       const next = earlier(this.#due.ungrouped.first, this.#ready.ungrouped.first)
       if (next === undefined) break
@@ -100,14 +108,14 @@ export class Unread {
   }
 
   /** A claimed callback comes back: ready, or delayed. In its group it stays the head. */
-  putBack(callback: CallbackRow, dueAt?: number): void {
+  putBack(callback: C, dueAt?: number): void {
     callback.state = dueAt === undefined ? 'ready' : 'delayed'
     callback.dueAt = dueAt
     this.#place(callback)
   }
 
   /** It is unread no more. Whether the next of its group became ready. */
-  remove(callback: CallbackRow): boolean {
+  remove(callback: C): boolean {
     this.#all.delete(callback)
     this.#lift(callback)
     if (callback.group === undefined) return false
@@ -121,8 +129,8 @@ export class Unread {
     return group.head !== undefined
   }
 
-  #join(callback: CallbackRow, name: string): void {
-    const group: Group = this.#groups.get(name) ?? { head: undefined, queued: new Heap(bySeq) }
+  #join(callback: C, name: string): void {
+    const group: Group<C> = this.#groups.get(name) ?? { head: undefined, queued: new Heap<C>(bySeq) }
     this.#groups.set(name, group)
     if (group.head === undefined) {
       group.head = callback
@@ -136,18 +144,18 @@ export class Unread {
     }
   }
 
-  #queue(callback: CallbackRow, group: Group): void {
+  #queue(callback: C, group: Group<C>): void {
     this.#lift(callback)
     callback.state = 'queued'
     group.queued.add(callback)
   }
 
-  #makeReady(callback: CallbackRow): void {
+  #makeReady(callback: C): void {
     callback.state = 'ready'
     this.#place(callback)
   }
 
-  #place(callback: CallbackRow): void {
+  #place(callback: C): void {
     if (callback.state === 'ready') {
       this.#side(this.#ready, callback).add(callback)
     } else {
@@ -157,7 +165,7 @@ export class Unread {
   }
 
   /** Takes it from wherever it waits to be taken. */
-  #lift(callback: CallbackRow): void {
+  #lift(callback: C): void {
     for (const side of [this.#ready, this.#due]) this.#side(side, callback).delete(callback)
     this.#later.delete(callback)
     this.#delayed.delete(callback)
@@ -165,18 +173,18 @@ export class Unread {
 
   /** Moves what is due by now. */
   #look(now: number): void {
-    const isDue = (callback: CallbackRow) => (callback.dueAt ?? 0) <= now
+    const isDue = (callback: C) => (callback.dueAt ?? 0) <= now
     for (let due = this.#later.shiftIf(isDue); due !== undefined; due = this.#later.shiftIf(isDue)) {
       this.#side(this.#due, due).add(due)
     }
   }
 
-  #side<H>(heaps: { readonly grouped: H; readonly ungrouped: H }, callback: CallbackRow): H {
+  #side<H>(heaps: { readonly grouped: H; readonly ungrouped: H }, callback: C): H {
     return callback.group === undefined ? heaps.ungrouped : heaps.grouped
   }
 }
 
-function earlier(a: CallbackRow | undefined, b: CallbackRow | undefined): CallbackRow | undefined {
+function earlier<C extends Standing>(a: C | undefined, b: C | undefined): C | undefined {
   if (a === undefined || b === undefined) return a ?? b
   return bySeq(a, b) ? a : b
 }
