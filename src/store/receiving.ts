@@ -142,6 +142,12 @@ export interface CallbackCommands {
   /** Gives a claim back. */
   release(input: ReleaseInput): boolean
 
+  /**
+   * Gives back, uncounted, what this epoch has claimed of a receiver without anybody knowing: every callback whose id is
+   * not in `held`. For whoever sent a `claim` that never had its reply. Returns how many; none under an epoch that is over.
+   */
+  reclaim(input: ReclaimInput): number
+
   /** Sets a claimed callback aside, with its reason. */
   giveUp(input: {
     readonly claim: Claim
@@ -205,6 +211,14 @@ export interface ReleaseInput {
    * end a row of crashes.
    */
   readonly as: 'counted' | 'uncounted' | 'failure'
+}
+
+export interface ReclaimInput {
+  readonly receiverId: string
+  readonly epoch: number
+  /** The callbacks of this receiver that are in somebody's hands under this epoch. */
+  readonly held: readonly string[]
+  readonly now: number
 }
 
 export interface FailedInput {

@@ -47,6 +47,13 @@ export interface OutboxCommands {
   /** Gives a claimed delivery back as it was: nothing was tried. `false` too when it has ended meanwhile. */
   releaseDelivery(input: { readonly claim: DeliveryClaim }): boolean
 
+  /**
+   * Gives back, as they were, the deliveries that this epoch has claimed without anybody knowing: every one being sent
+   * whose id is not in `held`. For whoever sent a `claimDeliveries` that never had its reply. Returns how many; none
+   * under an epoch that is over.
+   */
+  reclaimDeliveries(input: { readonly epoch: number; readonly held: readonly string[] }): number
+
   findDelivery(input: { readonly deliveryId: string }): DeliveryRecord | undefined
 
   listAttempts(input: { readonly deliveryId: string }): readonly AttemptRecord[]

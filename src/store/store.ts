@@ -8,8 +8,13 @@ import type { OutboxCommands } from './sending.js'
 //   S8.  A command is a value: plain data in, plain data out, no functions. It happens wholly or not at all.
 //   S9.  When a command's promise resolves, what it wrote is on disk (where there is a disk).
 //   S10. Commands sent by one process to one session take effect in the order in which they were sent.
-//   S11. Ids and instants come with the command, so one whose outcome is unknown can be repeated and is done once.
-//   S12. A store that cannot answer rejects with `StoreUnavailableError` or `StoreUnusableError`, having written nothing.
+//   S11. Ids and instants come with the command, so one whose outcome is unknown may be sent again: what it adds (`spawn`,
+//        `accept`, `answer`, `send`) is there once, and a claim it ends (`acknowledge`, `release`, `giveUp`,
+//        `recordAttempt`) is ended once, whereupon the repetition is told that it no longer holds. Not so `claim` and
+//        `claimDeliveries`: what they took nobody knows of. Whoever sent one without learning its outcome sends
+//        `reclaim` or `reclaimDeliveries` first, with what it does hold.
+//   S12. A command that rejects with `StoreUnusableError` or `InvalidOptionsError` has written nothing. One that rejects
+//        with `StoreUnavailableError` may have been done: the store could not be asked, or its answer was lost.
 //   S13. A wake-up carries no data. It may be lost, repeated or early; whoever waits also asks `news` now and then.
 
 /** Every command, as an engine carries it out. The conformance suite in `longline/testing` says the same in tests. */
@@ -32,6 +37,8 @@ export type StoreSession = {
 } & {
   /** Calls back, after the commit, for what this or another node changed. Returns how to stop. */
   subscribe(listener: (wake: Wake) => void): () => void
+  /** What the operator should know about how the store runs here; it is logged when the server opens. */
+  readonly note?: string
   /** Waits for the commands under way, then lets go of the store. */
   close(): Promise<void>
 }

@@ -11,6 +11,7 @@ export const wakesAfter: {
   answer: (input, recorded) => (recorded ? [{ kind: 'answer', callbackId: input.callbackId }] : []),
   acknowledge: (_, outcome) => outcome.receiverIds.map(receiver),
   release: ({ claim }, done) => (done ? [receiver(claim.receiverId)] : []),
+  reclaim: (input, count) => (count > 0 ? [receiver(input.receiverId)] : []),
   giveUp: ({ claim }, done) => (done ? [receiver(claim.receiverId)] : []),
   retryFailed: (input, done) => (done ? [receiver(input.receiverId)] : []),
   takeOver: (_, outcome) => [
@@ -28,6 +29,7 @@ export const wakesAfter: {
     return next.status === 'due' && outcome === 'recorded' ? [OUTBOX] : [delivery(claim.deliveryId)]
   },
   releaseDelivery: () => [OUTBOX],
+  reclaimDeliveries: (_, count) => (count > 0 ? [OUTBOX] : []),
   cancelDelivery: (input, done) => (done ? [delivery(input.deliveryId)] : []),
 }
 

@@ -50,6 +50,18 @@ export function callbackCommands(data: Data): CallbackCommands {
       return true
     },
 
+    reclaim({ receiverId, epoch, held, now }) {
+      const known = new Set(held)
+      const forgotten = [...(liveNode(data, epoch, now)?.callbacks ?? [])].filter(
+        ({ record, receiver }) => receiver.id === receiverId && !known.has(record.id),
+      )
+      for (const callback of forgotten) {
+        callback.attempt -= 1
+        returnCallback(callback)
+      }
+      return forgotten.length
+    },
+
     giveUp({ claim, now, reason, error }) {
       const callback = claimedCallback(data, claim, now)
       if (callback === undefined) return false
@@ -119,6 +131,12 @@ export function setAside(
   callback.failure = failure
   callback.receiver.failed.add(callback)
   return isNextReady
+}
+
+/** A callback in hand is ready again. */
+export function returnCallback(callback: CallbackRow): void {
+  letGo(callback)
+  callback.receiver.unread.putBack(callback)
 }
 
 function take(

@@ -1,8 +1,8 @@
 import { crashFailure } from '../../model/callback.js'
 import type { Leftover } from '../../model/receiver.js'
 import type { NodeCommands } from '../nodes.js'
-import { setAside } from './callbacks.js'
-import { type Data, endReceiver, letGo, liveNode, markEnd } from './data.js'
+import { returnCallback, setAside } from './callbacks.js'
+import { type Data, endReceiver, liveNode, markEnd } from './data.js'
 import { giveBack } from './outbox.js'
 import type { CallbackRow, NodeRow, ReceiverRow } from './rows.js'
 import { sweep } from './sweep.js'
@@ -99,11 +99,6 @@ function recover(
   }
   returnCallback(callback)
   return true
-}
-
-function returnCallback(callback: CallbackRow): void {
-  letGo(callback)
-  callback.receiver.unread.putBack(callback)
 }
 
 /** Closes a keyless receiver whose node leaves. One that had expired before is for a sweep to tell of. */

@@ -71,6 +71,17 @@ export function outboxCommands(data: Data): OutboxCommands {
       return giveBack(data, delivery)
     },
 
+    reclaimDeliveries({ epoch, held }) {
+      const node = data.nodes.get(epoch)
+      if (node === undefined || node.over) return 0
+      const known = new Set(held)
+      const forgotten = [...node.deliveries].filter(
+        ({ record }) => record.status === 'sending' && !known.has(record.id),
+      )
+      for (const delivery of forgotten) giveBack(data, delivery)
+      return forgotten.length
+    },
+
     findDelivery({ deliveryId }) {
       const delivery = data.deliveries.get(deliveryId)
       return delivery === undefined ? undefined : { ...delivery.record }

@@ -9,7 +9,7 @@ import {
   type Lane,
   type MessageRecord,
 } from '../../model/delivery.js'
-import type { SendInput, SendOutcome } from '../sending.js'
+import type { OutboxCommands, SendInput, SendOutcome } from '../sending.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import { optional, storable } from './values.js'
 
@@ -57,7 +57,15 @@ interface AttemptRow {
 /** Messages, their deliveries and the attempts at them. Who takes what is due is `dispatching`. */
 export class Outbox
   implements
-    Part<'send' | 'recordAttempt' | 'releaseDelivery' | 'findDelivery' | 'listAttempts' | 'cancelDelivery'>
+    Part<
+      | 'send'
+      | 'recordAttempt'
+      | 'releaseDelivery'
+      | 'reclaimDeliveries'
+      | 'findDelivery'
+      | 'listAttempts'
+      | 'cancelDelivery'
+    >
 {
   readonly #parts: EngineParts
   readonly #byKey
@@ -69,6 +77,7 @@ export class Outbox
   readonly #insertAttempt
   readonly #afterAttempt
   readonly #again
+  readonly #reclaim
   readonly #end
   readonly #listAttempts
 
@@ -102,6 +111,9 @@ export class Outbox
     this.#again = db.prepare(
       "update deliveries set status = 'due', due_at = coalesce(?, due_at), epoch = null where no = ?",
     )
+    this.#reclaim = db.prepare<{ lane: Lane }>(`
+      update deliveries set status = 'due', epoch = null
+       where epoch = ? and status = 'sending' and id not in (select value from json_each(?)) returning lane`)
     this.#end = db.prepare('update deliveries set status = ?, reason = ?, ended_at = ? where no = ?')
     this.#listAttempts = db.prepare<AttemptRow>(
       `select a.* from attempts a join deliveries d on d.no = a.delivery where d.id = ? order by a.number`,
@@ -172,6 +184,13 @@ export class Outbox
     if (held?.status !== 'sending') return false
     this.#putBack(held, null)
     return true
+  }
+
+  reclaimDeliveries({ epoch, held }: Parameters<OutboxCommands['reclaimDeliveries']>[0]): number {
+    if (!this.#parts.epochs.isLive(epoch)) return 0
+    const given = this.#reclaim.all(epoch, JSON.stringify(held))
+    for (const { lane } of given) this.#parts.origins.touch(lane)
+    return given.length
   }
 
   findDelivery({ deliveryId }: { readonly deliveryId: string }): DeliveryRecord | undefined {

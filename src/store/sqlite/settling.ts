@@ -1,6 +1,6 @@
 import type { Claim, FailedRecord, FailureReason } from '../../model/callback.js'
 import type { Failure } from '../../model/failure.js'
-import type { CallbackCommands, FailedInput, ReleaseInput } from '../receiving.js'
+import type { CallbackCommands, FailedInput, ReclaimInput, ReleaseInput } from '../receiving.js'
 import { Bodies } from './bodies.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import { Groups } from './groups.js'
@@ -12,13 +12,15 @@ type FailedRow = Settled & { readonly no: number; readonly seq: number }
 
 /** The ends of hand-outs: acknowledged, given back, set aside; and what becomes of those set aside. */
 export class Settling
-  implements Part<'acknowledge' | 'release' | 'giveUp' | 'listFailed' | 'retryFailed' | 'discardFailed'>
+  implements
+    Part<'acknowledge' | 'release' | 'reclaim' | 'giveUp' | 'listFailed' | 'retryFailed' | 'discardFailed'>
 {
   readonly #parts: EngineParts
   readonly #bodies: Bodies
   readonly #groups: Groups
   readonly #acknowledge
   readonly #release
+  readonly #reclaim
   readonly #giveUp
   readonly #listFailed
   readonly #findFailed
@@ -38,6 +40,9 @@ export class Settling
       update callbacks
          set state = ?, epoch = null, due_at = ?, attempt = attempt - ?, failures = failures + ?, crashes = crashes * ?
        ${held}`)
+    this.#reclaim = db.prepare(`
+      update callbacks set state = 'ready', epoch = null, attempt = attempt - 1
+       where epoch = ? and receiver = ? and state = 'claimed' and id not in (select value from json_each(?))`)
     this.#giveUp = db.prepare<Settled>(`
       update callbacks set state = 'failed', epoch = null, ended_at = ?, reason = ?, error = ?
        ${held} returning grp`)
@@ -82,6 +87,12 @@ export class Settling
       ...heldBy(claim, mailbox),
     )
     return changed === 1
+  }
+
+  reclaim({ receiverId, epoch, held, now }: ReclaimInput): number {
+    const mailbox = this.#parts.mailboxes.find(receiverId)
+    if (mailbox === undefined || !this.#parts.epochs.isLive(epoch, now)) return 0
+    return this.#reclaim.run(epoch, mailbox.receiver, JSON.stringify(held))
   }
 
   giveUp(input: {

@@ -162,6 +162,49 @@ export const attempting: Area = {
       },
     },
     {
+      title:
+        'deliveries whose claim had its reply lost are due as they were, and those under way stay in hand',
+      async run(trial) {
+        const [kept, lost] = [await start(trial), await start(trial)]
+        const origin = 'origin:https://a.example'
+        await trial.queue(origin)
+        const lostToo = await trial.takeDelivery(origin)
+        const cancelled = await start(trial)
+        await trial.session.cancelDelivery({ deliveryId: cancelled.delivery.id, now: trial.now })
+        await trial.queue(APP)
+        const elsewhere = await trial.takeDelivery(APP, { epoch: await trial.join() })
+
+        const log = trial.listen()
+        const ask = { epoch: trial.epoch, held: [kept.delivery.id] }
+        assert.equal(await trial.session.reclaimDeliveries(ask), 2)
+        await log.expect({ kind: 'outbox' })
+        assert.equal(await trial.session.reclaimDeliveries(ask), 0)
+        assert.equal(await trial.record(lost, { status: 'delivered' }), 'lost')
+        const { claimed } = await trial.claimDeliveries({ lanes: { [APP]: 9 }, originRoom: 9 })
+        const [again, againToo] = [lost, lostToo].map(({ delivery }) => ({ ...delivery, status: 'sending' }))
+        assert.deepEqual(
+          claimed.map(({ delivery }) => delivery).sort((a, b) => (a.id < b.id ? -1 : 1)),
+          [again, againToo],
+        )
+        assert.equal(await trial.record(kept, { status: 'delivered' }), 'recorded')
+        assert.equal(await statusOf(trial, elsewhere), 'sending')
+        assert.equal(await trial.record(cancelled, { status: 'delivered' }), 'ended')
+      },
+    },
+    {
+      title: 'no delivery is given back that way under an epoch that is over, or that never was',
+      async run(trial) {
+        const epoch = await trial.join()
+        await trial.queue(APP)
+        const claimed = await trial.takeDelivery(APP, { epoch })
+        assert.equal(await trial.session.reclaimDeliveries({ epoch: epoch + 1_000, held: [] }), 0)
+        trial.pass(LEASE)
+        assert.equal(await trial.session.renew({ epoch, now: trial.now, leaseMs: LEASE }), false)
+        assert.equal(await trial.session.reclaimDeliveries({ epoch, held: [] }), 0)
+        assert.equal(await statusOf(trial, claimed), 'sending')
+      },
+    },
+    {
       title: 'a cancelled delivery is dead, is never handed out again, and cannot be cancelled twice',
       async run(trial) {
         const deliveryId = await trial.queue(APP)

@@ -325,6 +325,68 @@ export const claiming: Area = {
       },
     },
     {
+      title:
+        'a claim whose reply was lost is undone: what it took comes again, as if it had never been handed out',
+      async run(trial) {
+        const [receiver, other] = [await trial.spawn('orders'), await trial.spawn('other')]
+        await trial.fill(receiver, 'held', 'a', 'b', 'delayed', 'elsewhere', 'ready')
+        await trial.fill(other, 'c')
+        const [held, , , delayed, elsewhere] = await trial.take(receiver, { limit: 5 })
+        assert.ok(held && delayed && elsewhere)
+        await trial.take(other)
+        await trial.release(delayed, { dueAt: trial.now + MINUTE })
+        await trial.release(elsewhere)
+        const epoch = await trial.join()
+        assert.deepEqual(texts(await trial.take(receiver, { limit: 1, epoch })), ['elsewhere'])
+
+        const log = trial.listen()
+        const { now } = trial
+        const ask = { receiverId: receiver.id, epoch: trial.epoch, held: [held.id], now }
+        assert.equal(await trial.session.reclaim(ask), 2)
+        await log.expect({ kind: 'receiver', receiverId: receiver.id })
+        assert.equal(await trial.session.reclaim(ask), 0)
+        const again = await trial.take(receiver)
+        assert.deepEqual(
+          again.map(({ attempt, failures }) => ({ attempt, failures })),
+          Array.from({ length: 3 }, () => ({ attempt: 1, failures: 0 })),
+        )
+        assert.deepEqual(texts(again), ['a', 'b', 'ready'])
+        assert.equal(await trial.acknowledge(held), true)
+        assert.deepEqual(await trial.take(other), [])
+      },
+    },
+    {
+      title: 'nothing is given back that way under an epoch that is over, or of a receiver that is not there',
+      async run(trial) {
+        const receiver = await trial.spawn('orders')
+        await trial.fill(receiver, 'a')
+        const epoch = await trial.join()
+        await trial.takeOne(receiver, { epoch })
+        const ask = { receiverId: receiver.id, epoch, held: [], now: trial.now }
+        assert.equal(await trial.session.reclaim({ ...ask, receiverId: createId('rcv', trial.now) }), 0)
+        assert.equal(await trial.session.reclaim({ ...ask, epoch: epoch + 1_000 }), 0)
+        trial.pass(LEASE)
+        assert.equal(await trial.session.reclaim({ ...ask, now: trial.now }), 0)
+        assert.deepEqual(await trial.take(receiver), [])
+        await trial.takeOver()
+        assert.equal((await trial.takeOne(receiver)).attempt, 2)
+      },
+    },
+    {
+      title: 'one of a group whose claim was lost is at the head of its group again',
+      async run(trial) {
+        const receiver = await trial.spawn('orders')
+        await trial.fill(receiver, 'a1', 'a2')
+        const { ungrouped } = await trial.claim(receiver, { ordered: true })
+        const groups = ungrouped.map(({ id }) => ({ callbackId: id, group: 'a' }))
+        const lost = await trial.takeOne(receiver, { ordered: true, groups })
+        const { epoch, now } = trial
+        assert.equal(await trial.session.reclaim({ receiverId: receiver.id, epoch, held: [], now }), 1)
+        assert.equal(await trial.acknowledge(lost), false)
+        assert.deepEqual(texts(await trial.take(receiver, { ordered: true })), ['a1'])
+      },
+    },
+    {
       title: 'a mailbox with thousands of delayed callbacks hands out in order all the same',
       async run(trial) {
         const receiver = await trial.spawn('orders')
