@@ -1,20 +1,13 @@
 import { after, type Clock, systemClock } from '../../core/clock.js'
 import { StoreInUseError } from '../../errors.js'
 import { createSession, LIMITS, type Limits } from '../group-commit.js'
-import type { Store, StoreSession } from '../store.js'
+import type { Store } from '../store.js'
 import { CallingThread } from './calling-thread.js'
 import { StoreFault, toError } from './fault.js'
 import type { Host } from './host.js'
 import type { OpenOptions } from './open-file.js'
 import { describeOwner } from './owner.js'
 import { EngineThread } from './thread.js'
-
-/** A session that may have something to say about how it runs, for the operator. */
-export type SqliteSession = StoreSession & { readonly note?: string }
-
-export interface SqliteStore extends Store {
-  open(): Promise<SqliteSession>
-}
 
 /** What only we, and our tests, decide. */
 export interface SqliteSettings extends Pick<OpenOptions, 'maxPages' | 'readOnly'> {
@@ -35,7 +28,7 @@ export const SETTINGS: Omit<SqliteSettings, 'path'> = {
   limits: LIMITS,
 }
 
-export function createSqlite(settings: SqliteSettings): SqliteStore {
+export function createSqlite(settings: SqliteSettings): Store {
   return {
     name: 'sqlite',
     exclusive: true,

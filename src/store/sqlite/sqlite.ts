@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { InvalidOptionsError } from '../../errors.js'
-import { createSqlite, SETTINGS, type SqliteStore } from './create-sqlite.js'
+import type { Store } from '../store.js'
+import { createSqlite, SETTINGS } from './create-sqlite.js'
 
 /**
  * A store in one SQLite file, for one process. What a promise has resolved for is on the disk.
@@ -11,7 +12,7 @@ import { createSqlite, SETTINGS, type SqliteStore } from './create-sqlite.js'
  *
  * @throws InvalidOptionsError for a path that is none.
  */
-export function sqlite(options: { path: string }): SqliteStore {
+export function sqlite(options: { path: string }): Store {
   return createSqlite({ ...SETTINGS, path: checkPath(options?.path) })
 }
 
