@@ -43,8 +43,6 @@ export class Dispatching implements Part<'claimDeliveries'> {
   readonly #due
   readonly #message
   readonly #take
-  readonly #dueOrigins
-  readonly #origins
 
   constructor(parts: EngineParts) {
     this.#parts = parts
@@ -60,10 +58,6 @@ export class Dispatching implements Part<'claimDeliveries'> {
     this.#take = db.prepare(
       "update deliveries set status = 'sending', epoch = ?, fence = fence + 1 where no = ?",
     )
-    this.#dueOrigins = db.prepare<{ lane: Lane }>(
-      'select lane from origins where due_at <= ? order by due_at limit ?',
-    )
-    this.#origins = db.prepare<{ lane: Lane }>('select lane from origins order by due_at limit ?')
   }
 
   claimDeliveries(input: ClaimInput): ClaimDeliveriesOutcome {
@@ -89,19 +83,19 @@ export class Dispatching implements Part<'claimDeliveries'> {
   /** Lanes that have something due and room for it, the one that waits longest first. */
   #openLanes(input: ClaimInput): readonly Open[] {
     const { now, limit, lanes } = input
-    const names = [
-      ...endpointsOf(lanes),
-      // Those without room are named in `lanes`, so this many are enough to find `limit` with room.
-      ...this.#dueOrigins.all(now, limit + originsOf(lanes).length).map(row => row.lane),
-    ]
-    return names
-      .map(lane => ({
-        lane,
-        room: roomOf(lane, input),
-        dueAt: this.#headOf(lane, input) ?? Number.POSITIVE_INFINITY,
-      }))
-      .filter(({ room, dueAt }) => room > 0 && dueAt <= now)
-      .sort((a, b) => a.dueAt - b.dueAt)
+    const open: Open[] = []
+    const add = (lane: Lane) => {
+      const room = roomOf(lane, input)
+      const dueAt = room > 0 ? this.#headOf(lane, input) : undefined
+      if (dueAt !== undefined && dueAt <= now) open.push({ lane, room, dueAt })
+    }
+    for (const lane of endpointsOf(lanes)) add(lane)
+    const enough = open.length + limit
+    for (const origin of this.#parts.origins.inOrder()) {
+      if (origin.due_at > now || open.length >= enough) break
+      add(origin.lane)
+    }
+    return open.sort((a, b) => a.dueAt - b.dueAt)
   }
 
   #takeFrom(
@@ -129,16 +123,18 @@ export class Dispatching implements Part<'claimDeliveries'> {
 
   #nextDueAt(input: ClaimInput, open: readonly Open[]): number | undefined {
     const left = new Map(open.map(({ lane, room }) => [lane, room]))
-    const hasRoom = (lane: Lane) => (left.get(lane) ?? roomOf(lane, input)) > 0
-    // Origins come in order of what is due, so the first with room decides; those without are named or were open.
-    const enough = originsOf(input.lanes).length + open.length + 1
-    const origin = this.#origins.all(enough).find(({ lane }) => hasRoom(lane))
-    const lanes = [
-      ...endpointsOf(input.lanes).filter(hasRoom),
-      ...(origin === undefined ? [] : [origin.lane]),
-    ]
-    const dues = lanes.map(lane => this.#headOf(lane, input)).filter(dueAt => dueAt !== undefined)
-    return dues.length === 0 ? undefined : Math.min(...dues)
+    let next: number | undefined
+    const look = (lane: Lane) => {
+      if ((left.get(lane) ?? roomOf(lane, input)) <= 0) return
+      const dueAt = this.#headOf(lane, input)
+      if (dueAt !== undefined) next = Math.min(next ?? dueAt, dueAt)
+    }
+    for (const lane of endpointsOf(input.lanes)) look(lane)
+    for (const origin of this.#parts.origins.inOrder()) {
+      if (next !== undefined && origin.due_at >= next) break
+      look(origin.lane)
+    }
+    return next
   }
 
   #headOf(lane: Lane, { now }: ClaimInput): number | undefined {
@@ -166,10 +162,6 @@ export class Dispatching implements Part<'claimDeliveries'> {
 
 function endpointsOf(lanes: ClaimInput['lanes']): Lane[] {
   return (Object.keys(lanes) as Lane[]).filter(lane => lane.startsWith('endpoint:'))
-}
-
-function originsOf(lanes: ClaimInput['lanes']): Lane[] {
-  return (Object.keys(lanes) as Lane[]).filter(lane => lane.startsWith('origin:'))
 }
 
 /** For an endpoint, `lanes` says how much room there is; for an origin, how much of it is taken. */

@@ -8,6 +8,7 @@ import { openConnection, watched } from './support/engine.js'
 /** Whole, because they hold nothing but what is wanted, or what the caller handed in. */
 const READ_WHOLE = [
   'SCAN asked VIRTUAL TABLE',
+  'SCAN json_each VIRTUAL TABLE',
   'SCAN CONSTANT ROW',
   // Epochs that are over and still hold something.
   'SCAN nodes USING COVERING INDEX nodes_over',
