@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { isDeepStrictEqual } from 'node:util'
 import { toText, utf8 } from '../../core/bytes.js'
 import { createId, createToken } from '../../core/ids.js'
 import type { CallbackRecord, Claim, ClaimedCallback, FailureReason } from '../../model/callback.js'
@@ -20,7 +19,8 @@ import type {
   ClaimOutcome,
   ReleaseInput,
 } from '../../store/receiving.js'
-import type { Input, Outcome, Store, StoreSession, Wake } from '../../store/store.js'
+import type { Input, Outcome, Store, StoreSession } from '../../store/store.js'
+import { WakeLog } from './wake-log.js'
 
 export const SECOND = 1_000
 export const MINUTE = 60 * SECOND
@@ -286,35 +286,6 @@ export class Trial {
   /** The wake-ups that come from now on, and how to wait for one. */
   listen(): WakeLog {
     return new WakeLog(this.session)
-  }
-}
-
-export class WakeLog {
-  readonly wakes: Wake[] = []
-  readonly stop: () => void
-  readonly #waiting = new Set<() => void>()
-
-  constructor(session: StoreSession) {
-    this.stop = session.subscribe(wake => {
-      this.wakes.push(wake)
-      for (const look of [...this.#waiting]) look()
-    })
-  }
-
-  has(wake: Wake): boolean {
-    return this.wakes.some(one => isDeepStrictEqual(one, wake))
-  }
-
-  async expect(wake: Wake): Promise<void> {
-    if (this.has(wake)) return
-    await new Promise<void>(resolve => {
-      const look = () => {
-        if (!this.has(wake)) return
-        this.#waiting.delete(look)
-        resolve()
-      }
-      this.#waiting.add(look)
-    })
   }
 }
 
