@@ -18,7 +18,8 @@ import { Looks } from './looks.js'
 //       lanes that have room, and an attempt that ends makes room in its own.
 //   D3. The store is asked when something may be due: after a wake-up, when a lane with a backlog has room again, at the instant
 //       it named. Never once for each delivery that waits.
-//   D4. A failing store stops nothing for good: it is asked again a little later.
+//   D4. A failing store stops nothing for good: it is asked again a little later. What a claim may have taken whose answer
+//       never came is given back first.
 
 export interface DispatcherParts {
   readonly session: StoreSession
@@ -40,12 +41,15 @@ const PAUSE_MS = 1_000
 export class Dispatcher {
   readonly #parts: DispatcherParts
   readonly #looks = new Looks(() => this.#lookOnce())
-  readonly #underWay = new Set<Promise<void>>()
+  /** Each attempt, and the id of its delivery. */
+  readonly #underWay = new Map<Promise<void>, string>()
   readonly #inLane = new Map<Lane, number>()
   /** Lanes in which more may be due than there was room for. */
   readonly #backlogged = new Set<Lane>()
   /** Aborted when attempts under way are given back. */
   readonly #stop = new AbortController()
+  /** A claim was sent and its answer has not come. */
+  #unsure = false
   #state: 'new' | 'running' | 'finishing' = 'new'
   #stopWatching: (() => void) | undefined
   #stopTimer: (() => void) | undefined
@@ -73,7 +77,7 @@ export class Dispatcher {
     this.#stopWatching?.()
     this.#stopTimer?.()
     await this.#looks.finished
-    await Promise.all(this.#underWay)
+    await Promise.all(this.#underWay.keys())
   }
 
   /** Gives back at once what is under way. */
@@ -90,7 +94,9 @@ export class Dispatcher {
     const epoch = currentEpoch()
     const now = clock.now()
     try {
+      if (this.#unsure) await session.reclaimDeliveries({ epoch, held: [...this.#underWay.values()] })
       const lanes = this.#lanes()
+      this.#unsure = true
       const { claimed, nextDueAt } = await session.claimDeliveries({
         epoch,
         now,
@@ -98,6 +104,7 @@ export class Dispatcher {
         lanes,
         originRoom: ORIGIN_ROOM,
       })
+      this.#unsure = false
       this.#noteBacklog(lanes, claimed)
       for (const delivery of claimed) this.#launch(delivery, epoch)
       if (nextDueAt === undefined) this.#lookIn(undefined)
@@ -145,7 +152,7 @@ export class Dispatcher {
       else this.#inLane.delete(lane)
       if (moreMayWait) this.look()
     })
-    this.#underWay.add(attempt)
+    this.#underWay.set(attempt, id)
   }
 
   /** A claim that took all it had room for may have left some behind; one that took less has not. */

@@ -3,7 +3,7 @@ import { StoreUnavailableError } from '../../src/errors.js'
 import { DEFAULTS } from '../../src/options.js'
 import { VERSION } from '../../src/sender/version.js'
 import { memoryStore } from '../../src/store/memory/memory-store.js'
-import type { Store, StoreSession } from '../../src/store/store.js'
+import type { Input, Store, StoreSession } from '../../src/store/store.js'
 import { deferred, HOUR, never, openBench } from './bench.js'
 
 const to = 'https://partner.example/hooks'
@@ -441,6 +441,38 @@ describe('a store that fails', () => {
     mend()
     await bench.clock.advance('1s')
     expect(await delivery.done()).toBe('delivered')
+  })
+
+  it('gives back what a claim took whose answer was lost, and leaves alone what is under way', async () => {
+    let isLossy = false
+    await using bench = await openBench({
+      world: (_, number) => (number === 1 ? never() : new Response('ok')),
+      change: session =>
+        new Proxy(session, {
+          get(target, name: keyof StoreSession) {
+            if (name !== 'claimDeliveries') return target[name]
+            return async (input: Input<'claimDeliveries'>) => {
+              const outcome = await target.claimDeliveries(input)
+              if (!isLossy || outcome.claimed.length === 0) return outcome
+              isLossy = false
+              throw new StoreUnavailableError('the answer was lost')
+            }
+          },
+        }),
+    })
+    const first = await bench.sender.send(undefined, { to })
+    await bench.clock.settle()
+    isLossy = true
+    const second = await bench.sender.send(undefined, { to })
+    await bench.clock.settle()
+    expect(bench.seen).toHaveLength(1)
+    await bench.clock.advance('2s')
+    expect(bench.seen.map(({ headers }) => headers.get('webhook-id'))).toEqual([
+      first.messageId,
+      second.messageId,
+    ])
+    expect(await second.done()).toBe('delivered')
+    expect(await second.attempts()).toHaveLength(1)
   })
 
   it('that says a claim is lost is believed: nothing is told of that attempt', async () => {
