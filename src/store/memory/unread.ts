@@ -9,7 +9,7 @@ import { Heap } from './heap.js'
 //   U1. First what was delayed and is due, then what is ready, each in order of `seq`.
 //   U2. Of a group, one callback at the most is ready, delayed or claimed: its head. The others are queued.
 //   U3. What was found to be due stays due when the clock goes back.
-//   U4. Every operation costs the logarithm of what is in it, however much is delayed or queued.
+//   U4. Whatever moves one callback costs the logarithm of what is in it, however much is delayed or queued.
 
 /** A callback, as far as its place goes. */
 interface Standing {

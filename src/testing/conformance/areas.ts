@@ -5,6 +5,7 @@ import { claiming } from './claiming.js'
 import { contents } from './contents.js'
 import { ending } from './ending.js'
 import { failing } from './failing.js'
+import { fencing } from './fencing.js'
 import { forgetting } from './forgetting.js'
 import { grouping } from './grouping.js'
 import { leases } from './leases.js'
@@ -28,6 +29,7 @@ export const AREAS: readonly Area[] = [
   repeating,
   contents,
   claiming,
+  fencing,
   grouping,
   failing,
   answering,

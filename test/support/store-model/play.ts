@@ -102,6 +102,14 @@ export class Play {
           session.release({ claim, now, as: step.as, ...due }),
         )
       }
+      case 'reclaim': {
+        const receiverId = pick(this.#receivers, step.receiver)?.id
+        if (receiverId === undefined) return
+        const held = step.isForgetful ? [] : this.#held.map(({ id }) => id)
+        return await stage.ask(actor =>
+          actor.session.reclaim({ receiverId, epoch: epochOf(actor, step.node), held, now }),
+        )
+      }
       case 'give up': {
         const error = { name: 'Error', message: 'no' }
         return await this.#about(this.#held, step.pick, (session, claim) =>
@@ -166,10 +174,17 @@ export class Play {
       }
       case 'release delivery':
         return await this.#about(this.#sending, step.pick, async (session, claim) => {
-          // It has no clock. A look under the same epoch shows whether that is over.
-          await session.claimDeliveries({ epoch: claim.epoch, now, limit: 0, lanes: {}, originRoom: 0 })
+          await lookUnder(session, claim.epoch, now)
           return await session.releaseDelivery({ claim })
         })
+      case 'reclaim deliveries': {
+        const held = step.isForgetful ? [] : this.#sending.map(({ id }) => id)
+        return await stage.ask(async actor => {
+          const epoch = epochOf(actor, step.node)
+          await lookUnder(actor.session, epoch, now)
+          return await actor.session.reclaimDeliveries({ epoch, held })
+        })
+      }
       case 'cancel delivery': {
         const deliveryId = pick(this.#deliveryIds, step.pick)
         if (deliveryId === undefined) return
@@ -384,6 +399,11 @@ export class Play {
 
 function toClaim({ receiverId, id, fence }: ClaimedCallback, epoch: number): Claim {
   return { receiverId, callbackId: id, epoch, fence }
+}
+
+/** For commands that have no clock: shows the store whether the epoch is over by now. */
+async function lookUnder(session: StoreSession, epoch: number, now: number): Promise<void> {
+  await session.claimDeliveries({ epoch, now, limit: 0, lanes: {}, originRoom: 0 })
 }
 
 /** The item at an index, as a list of one. */

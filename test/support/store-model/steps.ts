@@ -38,6 +38,7 @@ export const steps = fc.oneof(
   step(10, 'claim', { receiver: few, node: few, limit: few, ordered: flag, isNaming: flag }),
   step(5, 'acknowledge', { pick: any }),
   step(5, 'release', { pick: any, delay: few, as: fc.constantFrom('counted', 'uncounted', 'failure') }),
+  step(1, 'reclaim', { receiver: few, node: few, isForgetful: flag }),
   step(3, 'give up', { pick: any }),
   step(3, 'retry', { pick: any }),
   step(1, 'discard', { pick: any }),
@@ -53,6 +54,7 @@ export const steps = fc.oneof(
   step(4, 'claim deliveries', { node: few, room: few, busy: few }),
   step(4, 'record attempt', { pick: any, next: few }),
   step(1, 'release delivery', { pick: any }),
+  step(1, 'reclaim deliveries', { node: few, isForgetful: flag }),
   step(1, 'cancel delivery', { pick: any }),
 )
 
