@@ -18,6 +18,10 @@ export interface Listener {
  * @throws InvalidOptionsError when the port is taken or not allowed.
  */
 export async function openListener(port: number, host: string, handler: RequestListener): Promise<Listener> {
+  // The platform takes a text for the name of a socket file.
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new InvalidOptionsError(`port must be a whole number from 0 to 65535; got ${String(port)}`)
+  }
   const server = createServer(handler)
   await listen(server, port, host)
   const address = server.address() as AddressInfo
@@ -44,14 +48,7 @@ function listen(server: Server, port: number, host: string): Promise<void> {
         code === 'EADDRINUSE' ? 'it is taken; pass another port, or 0 for any free one' : error.message
       reject(new InvalidOptionsError(`Cannot listen on port ${port} of ${host}: ${reason}`, { cause: error }))
     })
-    try {
-      server.listen(port, host, resolve)
-    } catch (error) {
-      // The platform's own check of the number, which throws.
-      reject(
-        new InvalidOptionsError(`port must be a whole number from 0 to 65535; got ${port}`, { cause: error }),
-      )
-    }
+    server.listen(port, host, resolve)
   })
 }
 
