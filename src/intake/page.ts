@@ -1,7 +1,7 @@
 import type { Page } from '../model/code.js'
 import type { ReceiverRecord } from '../model/receiver.js'
 import { toHeaders } from './raw-request.js'
-import { type Reply, toReply } from './reply.js'
+import { isResponse, type Reply, toReply } from './reply.js'
 import type { IntakeRequest } from './request.js'
 
 /** What a person sees who opens the URL. */
@@ -10,13 +10,23 @@ export async function openPage(
   receiver: ReceiverRecord,
   { request, url }: { readonly request: IntakeRequest; readonly url: string },
 ): Promise<Reply> {
-  const visit = new Request(url, { method: request.method, headers: toHeaders(request.rawHeaders) })
+  const visit = toVisit(url, request)
   const { key } = receiver
   const response = await page({
     request: visit,
     state: receiver.state,
     ...(key === undefined ? {} : { key }),
   })
-  if (!(response instanceof Response)) throw new TypeError('page must return a Response')
+  if (!isResponse(response)) throw new TypeError('page must return a Response')
   return toReply(response)
+}
+
+function toVisit(url: string, { method, rawHeaders }: IntakeRequest): Request {
+  const headers = toHeaders(rawHeaders)
+  try {
+    return new Request(url, { method, headers })
+  } catch {
+    // The platform's own message quotes the URL, and the token with it.
+    throw new TypeError('the request cannot be shown to a page: its URL is not valid')
+  }
 }

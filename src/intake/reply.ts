@@ -18,8 +18,21 @@ export function hasNoBody(status: number): boolean {
   return status === 204 || status === 205 || status === 304
 }
 
+/**
+ * Known by its shape: frameworks replace the global class by one of their own, and packages bring theirs.
+ */
+export function isResponse(value: unknown): value is Response {
+  if (value instanceof Response) return true
+  if (typeof value !== 'object' || value === null) return false
+  const { arrayBuffer, status, headers } = value as Partial<Response>
+  return typeof arrayBuffer === 'function' && typeof status === 'number' && typeof headers?.get === 'function'
+}
+
 /** What frames a message on its connection is ours to say. */
 const framing = new Set(['connection', 'content-length', 'keep-alive', 'transfer-encoding', 'upgrade'])
+
+/** What is said between two neighbours on a connection, and makes the platform refuse a whole answer. */
+const hopByHop = new Set(['expect', 'http2-settings', 'proxy-connection', 'te', 'trailer'])
 
 /** What `Headers` lets through and `node:http` does not. */
 const unsendable = /[^\t\x20-\x7e\x80-\xff]/
@@ -34,7 +47,7 @@ const parts = ['status', 'headers', 'body']
  * @throws InvalidOptionsError for what cannot be sent. The promise rejects with it, too.
  */
 export function toReply(answer: Answer): Reply | Promise<Reply> {
-  if (answer instanceof Response) return fromResponse(answer)
+  if (isResponse(answer)) return fromResponse(answer)
   if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) {
     throw new InvalidOptionsError(
       'An answer is a Response, or an object such as { status: 200, body: { ok: true } }',
@@ -51,6 +64,12 @@ export function toReply(answer: Answer): Reply | Promise<Reply> {
     checked.set('content-type', encoded.contentType)
   }
   return build(status, checked, encoded.bytes)
+}
+
+/** What is left to say when an answer cannot be sent: whether the request was taken. */
+export function bareOf({ status, close }: Reply): Reply {
+  const bare: Reply = { status: status < 400 ? 202 : 500, headers: [], body: EMPTY_BODY }
+  return close === true ? { ...bare, close } : bare
 }
 
 /** The part that is remembered for repetitions of the request. */
@@ -75,8 +94,9 @@ function fromResponse(response: Response): Promise<Reply> {
   if (known !== undefined) return known
   if (response.bodyUsed)
     throw new InvalidOptionsError('The body of the Response given as an answer was read before')
-  const { status, headers } = response
+  const { status } = response
   checkStatus(status)
+  const headers = toHeaders(response.headers)
   const reading = response.arrayBuffer().then(bytes => build(status, headers, new Uint8Array(bytes)))
   reading.catch(() => {}) // whoever needs the answer hears of it
   readResponses.set(response, reading)
@@ -90,6 +110,10 @@ function build(status: number, headers: Headers, body: Uint8Array): Reply {
       `An answer with status ${status} has no body; leave it out, or use another status`,
     )
   }
+  const refused = [...headers].find(([name]) => hopByHop.has(name))
+  if (refused !== undefined) {
+    throw new InvalidOptionsError(`An answer cannot have the header '${refused[0]}'; leave it out`)
+  }
   const kept = [...headers].filter(([name]) => !framing.has(name))
   if (kept.some(([, value]) => unsendable.test(value))) throw new InvalidOptionsError(INVALID_HEADERS)
   return { status, headers: kept, body }
@@ -102,11 +126,16 @@ function checkStatus(status: number): void {
   )
 }
 
-function toHeaders(headers: Record<string, string> | undefined): Headers {
+function toHeaders(headers: Record<string, string> | Headers | undefined): Headers {
   try {
-    return new Headers(headers)
+    return new Headers(isIterable(headers) ? [...headers] : headers)
   } catch {
     // The platform's own message quotes the value.
     throw new InvalidOptionsError(INVALID_HEADERS)
   }
+}
+
+/** Also where the class is not ours. */
+function isIterable(headers: Record<string, string> | Headers | undefined): headers is Headers {
+  return headers !== undefined && Symbol.iterator in headers
 }

@@ -1,8 +1,6 @@
 import { toText } from '../core/bytes.js'
 import { MalformedContentError } from '../errors.js'
 
-export { MalformedContentError }
-
 /** Making a value of each takes a hundred times as long as receiving it. */
 const MOST_FIELDS = 10_000
 

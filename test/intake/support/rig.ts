@@ -184,7 +184,7 @@ export type Transport = (
   init?: RequestInit & { path?: string },
 ) => Promise<Response>
 
-export const byFetch: Transport = (rig, { token }, { path = '', ...init } = {}) =>
+const byFetch: Transport = (rig, { token }, { path = '', ...init } = {}) =>
   rig.intake.fetch(new Request(`${PUBLIC_URL}/r/${token}${path}`, { method: 'POST', ...init }))
 
 const ports = new WeakMap<Rig, Promise<Port>>()
