@@ -27,6 +27,10 @@ export const DEFAULTS = {
   bodyTimeoutMs: 30 * SECOND,
   /** How long a sender whose body is not read on has to read why, before its connection is cut. */
   lingerMs: SECOND,
+  /** How much of a body that nobody wants is read, so that its connection can be used again. */
+  discardedBytes: 4 * 1024,
+  /** How long a verifier, a schema or a page may take over one request. */
+  codeTimeoutMs: 10 * SECOND,
   /** `Retry-After`, when nothing can be accepted at all, and when a mailbox is full. */
   unavailableRetryMs: 5 * SECOND,
   fullRetryMs: 30 * SECOND,
@@ -251,21 +255,29 @@ export function toServerSettings(options: ServerOptions, publicUrl: () => string
 /**
  * A public URL, checked and without a slash at its end.
  *
- * @throws InvalidOptionsError unless it is an absolute http or https URL without query or fragment.
+ * @throws InvalidOptionsError unless it is an absolute http or https URL without credentials, query or fragment.
  */
 export function checkPublicUrl(url: string): string {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined
   if (
     parsed === undefined ||
     !/^https?:$/.test(parsed.protocol) ||
-    parsed.search !== '' ||
-    parsed.hash !== ''
+    `${parsed.username}${parsed.password}${parsed.search}${parsed.hash}` !== ''
   ) {
     throw new InvalidOptionsError(
-      `publicUrl must be an absolute http(s) URL such as 'https://hooks.example.com', without query or fragment; got '${url}'`,
+      `publicUrl must be an absolute http(s) URL such as 'https://hooks.example.com', without credentials, query or fragment; got ${originLike(url)}`,
     )
   }
   return parsed.href.replace(/\/+$/, '')
+}
+
+/** As much of it as is no secret, whatever it is. */
+function originLike(url: unknown): string {
+  if (typeof url !== 'string') return url === null ? 'null' : `a value of type ${typeof url}`
+  const origin = /^([a-z][a-z\d+.-]*:\/\/)?[\w.-]+(:\d+)?(?=[/?#]|$)/i.exec(url)?.[0]
+  return origin === undefined || url.includes('@')
+    ? 'something else'
+    : `'${origin}${origin === url ? '' : '…'}'`
 }
 
 /** Telling must never change what is told of: a logger that throws is not heard of again for that line. */

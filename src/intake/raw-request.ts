@@ -1,5 +1,5 @@
 import { decodeHeaders, encodeHeaders, type RawRequest } from '../model/received.js'
-import type { ServerSettings } from '../options.js'
+import { checkPublicUrl, type ServerSettings } from '../options.js'
 import type { IntakeRequest } from './request.js'
 
 /** A request for verifiers and `dedupe`, made only when there are any; its parts are parsed when they are asked for. */
@@ -41,15 +41,24 @@ export class UnacceptedRequest implements RawRequest {
   }
 }
 
-/** The URL under which the world reaches a receiver, and whatever was appended to it. */
+/**
+ * The URL under which the world reaches a receiver, and whatever was appended to it.
+ *
+ * @throws InvalidOptionsError when `publicUrl` is a function, and what it returns is no URL.
+ */
 export function toPublicUrl(
   { publicUrl, prefix }: Pick<ServerSettings, 'publicUrl' | 'prefix'>,
   { route }: IntakeRequest,
 ): string {
   const { token, path, query } = route
-  return `${publicUrl().replace(/\/+$/, '')}${prefix}/${token}${path}${query === '' ? '' : `?${query}`}`
+  return `${checkPublicUrl(publicUrl())}${prefix}/${token}${path}${query === '' ? '' : `?${query}`}`
 }
 
 export function toHeaders(rawHeaders: readonly string[]): Headers {
-  return decodeHeaders(encodeHeaders(rawHeaders))
+  try {
+    return decodeHeaders(encodeHeaders(rawHeaders))
+  } catch {
+    // The platform's own message quotes the value.
+    throw new TypeError('the headers of the request cannot be read: one of them is not valid')
+  }
 }
