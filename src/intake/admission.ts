@@ -1,4 +1,5 @@
 import { createId } from '../core/ids.js'
+import { within } from '../core/within.js'
 import { encodeHeaders, type RawRequest, StoredCallback } from '../model/received.js'
 import type { ReceiverRecord } from '../model/receiver.js'
 import { DEFAULTS, type Observation, type ServerSettings } from '../options.js'
@@ -69,12 +70,14 @@ export class Admission {
     this.#refusals = new Refusals(parts.settings)
   }
 
-  async admit(request: IntakeRequest): Promise<Reply> {
+  /** `undefined`: nobody receives here, and nothing of the request has been read. */
+  async admit(request: IntakeRequest): Promise<Reply | undefined> {
     const { token } = request.route
     const now = this.#now()
     const remembered = this.#cache.get(token, now)
     let receiver = remembered ?? (await this.#find(token))
     let current = remembered === undefined
+    if (receiver === undefined) return undefined
     const callbackId = createId('cb', now)
 
     for (let round = 0; round < MOST_ROUNDS && receiver !== undefined; round++) {
@@ -93,6 +96,11 @@ export class Admission {
     }
     const reply = receiver === undefined ? problem('not-found') : retryLater('unavailable')
     return this.#refused(reply, receiver)
+  }
+
+  /** What the sender of a request reads that nobody receives. */
+  unknown(): Reply {
+    return this.#refused(problem('not-found'), undefined)
   }
 
   /** The receiver behind a token, as it is now. */
@@ -116,26 +124,49 @@ export class Admission {
     const body = tooLarge ? 'too_large' : await request.readBody(rules.maxBodyBytes)
     if (typeof body === 'string') return refusal(() => this.#refusals.withoutBody(body))
 
-    let raw: RawRequest | undefined
-    const toRaw = () => (raw ??= new UnacceptedRequest(request, toPublicUrl(settings, request), body))
-    const verdict = rules.verify.length === 0 ? VERIFIED : await judge(rules.verify, toRaw())
-    if (!verdict.ok) return refusal(current => this.#refusals.notVerified(current, verdict.reason))
-
+    const broken = (what: 'publicUrl' | 'verify' | 'dedupe', error: unknown) =>
+      refusal(current => this.#refusals.broken(what, current, error))
+    let url = ''
+    try {
+      if (rules.verify.length > 0 || rules.dedupe !== undefined) url = toPublicUrl(settings, request)
+    } catch (error) {
+      return broken('publicUrl', error)
+    }
+    const raw = new UnacceptedRequest(request, url, body)
+    let verdict: Judgement
+    try {
+      verdict = await this.#verify(rules, raw)
+    } catch (error) {
+      return broken('verify', error)
+    }
+    if (!verdict.ok) {
+      const { reason } = verdict
+      return refusal(current => this.#refusals.notVerified(current, reason))
+    }
     let deliveryId: string | undefined
     try {
-      deliveryId = findDeliveryId(rules.dedupe, { rawHeaders, raw: toRaw, verified: verdict.deliveryId })
+      deliveryId = findDeliveryId(rules.dedupe, { rawHeaders, raw, verified: verdict.deliveryId })
     } catch (error) {
-      return refusal(current => this.#refusals.broken('dedupe', current, error))
+      return broken('dedupe', error)
     }
-    const inspecting = inspect(headerOf(rawHeaders, 'content-type'), body, rules.schema)
+    const { clock } = settings
+    const inspecting = inspect(headerOf(rawHeaders, 'content-type'), body, { schema: rules.schema, clock })
     const content = inspecting instanceof Promise ? await inspecting : inspecting
     return this.#accept({ request, receiver, rules, callbackId, body, deliveryId, content })
+  }
+
+  /** @throws TimeoutError when the verifiers do not come to an end. */
+  #verify({ verify }: IntakeRules, raw: RawRequest): Judgement | Promise<Judgement> {
+    if (verify.length === 0) return VERIFIED
+    const judging = judge(verify, raw)
+    if (!(judging instanceof Promise)) return judging
+    return within(this.#parts.settings.clock, DEFAULTS.codeTimeoutMs, 'verify', judging)
   }
 
   async #accept(candidate: Candidate): Promise<Judged> {
     const { receiver, rules, content } = candidate
     const given = rules.answering.type === 'fixed' ? rules.answering.reply : undefined
-    const fixed = given instanceof Promise ? await this.#read(given) : given
+    const fixed = given instanceof Promise ? await this.#read(given, rules) : given
     const command = this.#toCommand(candidate, fixed)
     const outcome = await this.#parts.session.accept(command)
     switch (outcome.type) {
@@ -194,7 +225,7 @@ export class Admission {
     observe({ type: 'callback.accepted', at: new Date(receivedAt), receiverId: receiver.id, callbackId, seq })
     if (fixed !== undefined) return fixed
 
-    const callback = toUnanswered(callbackId, receivedAt, rules)
+    const callback = toUnanswered({ callbackId, receivedAt, receiver, rules })
     const { answering } = rules
     if (answering.type !== 'computed') return answers.wait(callback, request)
     const data = content.ok && content.data !== body ? content.data : new Uint8Array(body)
@@ -210,15 +241,17 @@ export class Admission {
     const at = new Date(this.#now())
     this.#parts.observe({ type: 'callback.duplicate', at, receiverId: receiver.id, callbackId })
     if (answer !== undefined) return asDuplicate(answer)
-    return this.#parts.answers.wait(toUnanswered(callbackId, receivedAt, rules), request).then(asDuplicate)
+    return this.#parts.answers
+      .wait(toUnanswered({ callbackId, receivedAt, receiver, rules }), request)
+      .then(asDuplicate)
   }
 
-  async #read(reply: Promise<Reply>): Promise<Reply> {
+  async #read(reply: Promise<Reply>, { respondTimeoutMs }: IntakeRules): Promise<Reply> {
     try {
-      return await reply
+      return await within(this.#parts.settings.clock, respondTimeoutMs, 'respond', reply)
     } catch (error) {
       this.#parts.settings.logger.error(
-        { error },
+        { err: error },
         'the answer given as respond cannot be sent; the sender reads 202',
       )
       return ACCEPTED
@@ -251,7 +284,13 @@ function refusal(say: (current: ReceiverRecord) => Reply | Promise<Reply>): Judg
   return { type: 'refused', say }
 }
 
-function toUnanswered(callbackId: string, receivedAt: number, rules: IntakeRules): Unanswered {
+function toUnanswered(accepted: {
+  callbackId: string
+  receivedAt: number
+  receiver: ReceiverRecord
+  rules: IntakeRules
+}): Unanswered {
+  const { callbackId, receivedAt, receiver, rules } = accepted
   const { respondTimeoutMs, dedupeWindowMs } = rules
-  return { callbackId, receivedAt, respondTimeoutMs, until: receivedAt + dedupeWindowMs }
+  return { callbackId, receiverId: receiver.id, receivedAt, respondTimeoutMs, dedupeWindowMs }
 }

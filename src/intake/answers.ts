@@ -10,14 +10,14 @@ import { ACCEPTED, type Reply, toReply, toStoredAnswer } from './reply.js'
 /** A callback that was accepted, for which an answer is still to be found. */
 export interface Unanswered {
   readonly callbackId: string
+  readonly receiverId: string
   readonly receivedAt: number
   readonly respondTimeoutMs: number
-  /** Until when repetitions may ask for the answer. */
-  readonly until: number
+  /** How long, from then on, repetitions may ask for the answer. */
+  readonly dedupeWindowMs: number
 }
 
 interface Waiter {
-  readonly until: number
   /** Its time is over: it takes what there is, and 202 if there is nothing. */
   late: boolean
   readonly look: () => void
@@ -46,6 +46,9 @@ export class Answers {
   readonly #waiting = new Map<string, Set<Waiter>>()
   /** Callbacks whose answer is being recorded here: who waits for it is told by us, with its whole body. */
   readonly #recording = new Map<string, number>()
+  /** How long repetitions are recognised, for the receivers that were last waited for. */
+  readonly #windows = new Map<string, number>()
+  #closed = false
 
   constructor(parts: AnswersParts) {
     this.#parts = parts
@@ -58,10 +61,10 @@ export class Answers {
   ): Promise<Reply> {
     const { watch, clock } = this.#parts
     const { callbackId } = callback
+    this.#learn(callback)
     if (sender.gone) return Promise.resolve(ACCEPTED)
     return new Promise(resolve => {
       const waiter: Waiter = {
-        until: callback.until,
         late: false,
         look: () => void this.#look(callbackId, waiter),
         giveUp: () => void this.#giveUp(callback, waiter),
@@ -78,7 +81,8 @@ export class Answers {
         sender.onGone(() => waiter.finish(ACCEPTED)),
         after(clock, leftMs, waiter.giveUp),
       ]
-      waiter.look()
+      if (this.#closed) waiter.giveUp()
+      else waiter.look()
     })
   }
 
@@ -90,7 +94,10 @@ export class Answers {
     try {
       reply = await within(clock, respondTimeoutMs, 'respond', respond())
     } catch (error) {
-      logger.error({ callbackId, error }, 'respond failed; the sender reads 202, and the callback is kept')
+      logger.error(
+        { callbackId, err: error },
+        'respond failed; the sender reads 202, and the callback is kept',
+      )
     }
     return this.#record(callback, reply)
   }
@@ -102,13 +109,12 @@ export class Answers {
    * @throws InvalidOptionsError for an answer that cannot be sent.
    */
   async respond(
-    callback: { readonly id: string; readonly receivedAt: number },
+    callback: { readonly id: string; readonly receiverId: string; readonly receivedAt: number },
     answer: Answer,
   ): Promise<boolean> {
-    const { id: callbackId, receivedAt } = callback
+    const { id: callbackId, receiverId, receivedAt } = callback
     const reply = await toReply(answer)
-    const [waiter] = this.#waiting.get(callbackId) ?? []
-    const until = waiter?.until ?? receivedAt + DEFAULTS.dedupeWindowMs
+    const until = receivedAt + (this.#windows.get(receiverId) ?? DEFAULTS.dedupeWindowMs)
 
     this.#recording.set(callbackId, (this.#recording.get(callbackId) ?? 0) + 1)
     let recorded = false
@@ -125,8 +131,9 @@ export class Answers {
     return waiters.length > 0
   }
 
-  /** Whoever still waits reads 202: nobody will answer here any more. */
+  /** Whoever waits, or comes to wait, reads 202 unless there is an answer: nobody will answer here any more. */
   giveUpAll(): void {
+    this.#closed = true
     for (const waiters of [...this.#waiting.values()]) for (const { giveUp } of [...waiters]) giveUp()
   }
 
@@ -135,7 +142,7 @@ export class Answers {
     try {
       found = await this.#parts.session.findAnswer({ callbackId })
     } catch (error) {
-      this.#parts.logger.warn({ callbackId, error }, 'could not look for an answer; looking again later')
+      this.#parts.logger.warn({ callbackId, err: error }, 'could not look for an answer; looking again later')
     }
     if (this.#recording.has(callbackId)) return
     if (found !== undefined) waiter.finish(found)
@@ -150,15 +157,27 @@ export class Answers {
   }
 
   /** The answer that stands: this one, or the one that was there before. */
-  async #record({ callbackId, until }: Unanswered, reply: Reply): Promise<StoredAnswer> {
+  async #record(callback: Unanswered, reply: Reply): Promise<StoredAnswer> {
     const { session, logger } = this.#parts
+    const { callbackId, receivedAt, dedupeWindowMs } = callback
+    const until = receivedAt + dedupeWindowMs
     try {
       if (await session.answer({ callbackId, answer: toStoredAnswer(reply), until })) return reply
       return (await session.findAnswer({ callbackId })) ?? reply
     } catch (error) {
-      logger.error({ callbackId, error }, 'an answer could not be recorded; repetitions may get another one')
+      logger.error(
+        { callbackId, err: error },
+        'an answer could not be recorded; repetitions may get another one',
+      )
       return reply
     }
+  }
+
+  #learn({ receiverId, dedupeWindowMs }: Unanswered): void {
+    this.#windows.delete(receiverId)
+    this.#windows.set(receiverId, dedupeWindowMs)
+    const [oldest] = this.#windows.keys()
+    if (oldest !== undefined && this.#windows.size > DEFAULTS.cachedReceivers) this.#windows.delete(oldest)
   }
 
   #waitersOf(callbackId: string): readonly Waiter[] {

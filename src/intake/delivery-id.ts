@@ -5,7 +5,8 @@ import { headerOf } from './request.js'
 
 /**
  * What the sender calls this delivery. A `dedupe` function takes the place of everything else; without one it is the
- * verifier's id, then `webhook-id`, then `idempotency-key`. The body alone is never a key.
+ * verifier's id, then `webhook-id`, then `idempotency-key`. The body alone is never a key. An empty id of the verifier's says
+ * that there is none: a header that nobody signed does not take its place.
  *
  * @throws what `dedupe` throws, and TypeError for what it must not return.
  */
@@ -13,13 +14,14 @@ export function findDeliveryId(
   dedupe: Rules['dedupe'],
   request: {
     readonly rawHeaders: readonly string[]
-    readonly raw: () => RawRequest
+    readonly raw: RawRequest
     readonly verified: string | undefined
   },
 ): string | undefined {
   const { rawHeaders, verified } = request
-  if (dedupe !== undefined) return toStorable(checkId(dedupe(request.raw())))
-  return toStorable(verified || headerOf(rawHeaders, 'webhook-id') || headerOf(rawHeaders, 'idempotency-key'))
+  if (dedupe !== undefined) return toStorable(checkId(dedupe(request.raw)))
+  if (verified !== undefined) return toStorable(verified)
+  return toStorable(headerOf(rawHeaders, 'webhook-id') || headerOf(rawHeaders, 'idempotency-key'))
 }
 
 function checkId(id: unknown): string | undefined {

@@ -28,7 +28,10 @@ export async function acceptDirectly(
   const callbackId = createId('cb', settings.clock.now())
 
   for (let current = receiver; ; ) {
-    const inspected = await inspect(content.contentType, content.bytes, sources.schemaFor(current))
+    const inspected = await inspect(content.contentType, content.bytes, {
+      schema: sources.schemaFor(current),
+      clock: settings.clock,
+    })
     if (!inspected.ok && inspected.fault !== undefined) throw inspected.fault.error
     const limits = sources.limitsFor(current)
     const command = toCommand(content, { callbackId, now: settings.clock.now(), deliveryId, limits })

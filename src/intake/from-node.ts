@@ -1,10 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import { concat } from '../core/bytes.js'
-import { after, type Clock } from '../core/clock.js'
-import { DEFAULTS } from '../options.js'
 import type { Deadlines } from './deadlines.js'
-import { hasNoBody, type Reply } from './reply.js'
+import { isGone, onClose } from './node-response.js'
 import { type Body, EMPTY_BODY, type IntakeRequest } from './request.js'
 import type { Route } from './route.js'
 
@@ -97,65 +94,4 @@ function withoutPseudoHeaders(rawHeaders: readonly string[]): readonly string[] 
 export function targetsOf(message: IncomingMessage & { readonly originalUrl?: unknown }): readonly string[] {
   const { url = '', originalUrl } = message
   return typeof originalUrl === 'string' && originalUrl !== url ? [originalUrl, url] : [url]
-}
-
-/** Connections whose last answer has been given: what still comes on them is not to be processed. */
-const closing = new WeakSet<Socket>()
-
-export function comesTooLate(message: IncomingMessage): boolean {
-  return closing.has(message.socket)
-}
-
-export function sendReply(
-  response: ServerResponse,
-  { status, headers, body, close }: Reply,
-  clock: Clock,
-): void {
-  if (response.headersSent || response.destroyed) return
-  const lines: string[] = []
-  for (const [name, value] of headers) lines.push(name, value)
-  if (!hasNoBody(status)) lines.push('content-length', String(body.length))
-  if (close !== true) {
-    response.writeHead(status, lines)
-    // An empty chunk would be written all the same, as a second buffer, which costs more than the rest of the answer.
-    if (body.length === 0) response.end()
-    else response.end(body)
-    return
-  }
-  if (response.req.httpVersionMajor < 2) {
-    lines.push('connection', 'close')
-    closing.add(response.req.socket)
-  }
-  response.writeHead(status, lines)
-  // A connection that is cut with something unread in it is reset, and a sender that is still writing would never see
-  // its answer. So it gets the answer at once, and a moment to read it.
-  response.write(body)
-  const stopTimer = after(clock, DEFAULTS.lingerMs, () => response.end())
-  onClose(response, stopTimer)
-}
-
-/** Calls back when an answer has left this process, or nobody is there to read it. */
-export function whenSent(response: ServerResponse, listener: () => void): void {
-  if (response.writableLength === 0 || isGone(response)) listener()
-  else onClose(response, listener)
-}
-
-/** A pipelined request whose turn to be answered has not come hears of its connection only. */
-function isGone(response: ServerResponse): boolean {
-  return response.destroyed || response.req.socket.destroyed
-}
-
-function onClose(response: ServerResponse, listener: () => void): () => void {
-  const { socket } = response.req
-  const stop = () => {
-    response.off('close', onClosed)
-    socket.off('close', onClosed)
-  }
-  const onClosed = () => {
-    stop()
-    listener()
-  }
-  response.on('close', onClosed)
-  socket.on('close', onClosed)
-  return stop
 }

@@ -1,6 +1,9 @@
 import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
+import type { Clock } from '../core/clock.js'
+import { within } from '../core/within.js'
 import { MalformedContentError } from '../errors.js'
 import { readContent } from '../model/content.js'
+import { DEFAULTS } from '../options.js'
 import { problem } from './problem.js'
 import type { Reply } from './reply.js'
 
@@ -11,7 +14,7 @@ export type Inspection =
       readonly ok: false
       readonly reply: Reply
       readonly issues?: readonly Schema.Issue[]
-      /** What the schema threw. That is not the sender's doing. */
+      /** What the schema threw, or that it took too long. That is not the sender's doing. */
       readonly fault?: { readonly error: unknown }
     }
 
@@ -21,18 +24,22 @@ const MOST_ISSUES = 50
 export function inspect(
   contentType: string | undefined,
   body: Uint8Array,
-  schema: Schema | undefined,
+  { schema, clock }: { readonly schema: Schema | undefined; readonly clock: Clock },
 ): Inspection | Promise<Inspection> {
   try {
     const data = readContent(contentType, body)
     if (schema === undefined && !(data instanceof Promise)) return { ok: true, data }
-    return finish(data, body, schema)
+    return finish(data, body, { schema, clock })
   } catch (error) {
     return malformed(error)
   }
 }
 
-async function finish(content: unknown, body: Uint8Array, schema: Schema | undefined): Promise<Inspection> {
+async function finish(
+  content: unknown,
+  body: Uint8Array,
+  { schema, clock }: { readonly schema: Schema | undefined; readonly clock: Clock },
+): Promise<Inspection> {
   let data: unknown
   try {
     data = await content
@@ -42,7 +49,11 @@ async function finish(content: unknown, body: Uint8Array, schema: Schema | undef
   if (schema === undefined) return { ok: true, data }
   try {
     // A schema of somebody else's does not get the very bytes that are stored.
-    const result = await schema['~standard'].validate(data === body ? new Uint8Array(body) : data)
+    const validating = schema['~standard'].validate(data === body ? new Uint8Array(body) : data)
+    const result =
+      validating instanceof Promise
+        ? await within(clock, DEFAULTS.codeTimeoutMs, 'schema', validating)
+        : validating
     return result.issues === undefined ? { ok: true, data: result.value } : mismatch(result.issues)
   } catch (error) {
     return { ok: false, reply: problem('internal-error'), fault: { error } }

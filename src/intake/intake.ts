@@ -3,7 +3,7 @@ import { ServerClosedError } from '../errors.js'
 import type { Answer } from '../model/code.js'
 import type { Payload } from '../model/payload.js'
 import type { ReceiverRecord } from '../model/receiver.js'
-import { DEFAULTS, type Observation, type ServerSettings } from '../options.js'
+import { DEFAULTS, type ServerSettings } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import { Admission } from './admission.js'
@@ -11,9 +11,10 @@ import { Answers } from './answers.js'
 import { Deadlines } from './deadlines.js'
 import { acceptDirectly } from './direct.js'
 import { FetchRequest, targetOf, toResponse } from './from-fetch.js'
-import { comesTooLate, NodeRequest, sendReply, targetsOf, whenSent } from './from-node.js'
+import { NodeRequest, targetsOf } from './from-node.js'
+import { comesTooLate, sendBare, sendReply, whenSent } from './node-response.js'
 import { problem, retryLater } from './problem.js'
-import type { Reply } from './reply.js'
+import { bareOf, type Reply } from './reply.js'
 import type { IntakeRequest } from './request.js'
 import { type Route, routeFinder } from './route.js'
 import type { Sources } from './sources.js'
@@ -25,6 +26,8 @@ interface IntakeParts {
   readonly settings: ServerSettings
 }
 
+const UNSENDABLE = 'an answer could not be sent; its sender reads whether the request was taken'
+
 // Where requests come in: by `node:http`, by fetch, or by hand.
 //
 // Owns:   which requests are under way, and whether new ones are let in.
@@ -35,7 +38,7 @@ interface IntakeParts {
 export class Intake {
   /** Bound. Answers `404` for a path that is not ours. */
   readonly fetch: (request: Request) => Promise<Response>
-  /** Bound. Calls `next` for a path that is not ours; without one the answer is `404`. */
+  /** Bound. Calls `next` for what is not ours, before anything of it is read; without one the answer is `404`. */
   readonly node: (
     request: IncomingMessage,
     response: ServerResponse,
@@ -62,7 +65,7 @@ export class Intake {
       sources,
       settings,
       answers: this.#answers,
-      observe: event => this.#observe(event),
+      observe: settings.observe,
     })
     this.fetch = request => this.#fetch(request)
     this.node = (request, response, next) => this.#node(request, response, next)
@@ -77,8 +80,9 @@ export class Intake {
     if (this.#refusing) throw new ServerClosedError()
     const accepted = await acceptDirectly(this.#parts, receiver, data, options)
     if (accepted !== undefined) {
-      const at = new Date(this.#parts.settings.clock.now())
-      this.#observe({ type: 'callback.accepted', at, receiverId: receiver.id, ...accepted })
+      const { clock, observe } = this.#parts.settings
+      const at = new Date(clock.now())
+      observe({ type: 'callback.accepted', at, receiverId: receiver.id, ...accepted })
     }
   }
 
@@ -87,7 +91,10 @@ export class Intake {
    *
    * @returns whether it was this one, and the sender was there to read it.
    */
-  respond(callback: { readonly id: string; readonly receivedAt: number }, answer: Answer): Promise<boolean> {
+  respond(
+    callback: { readonly id: string; readonly receiverId: string; readonly receivedAt: number },
+    answer: Answer,
+  ): Promise<boolean> {
     return this.#answers.respond(callback, answer)
   }
 
@@ -109,11 +116,20 @@ export class Intake {
     this.#underWay++
     const incoming = new FetchRequest(request, { route, deadlines: this.#deadlines })
     try {
-      const reply = await this.#answer(incoming)
+      const reply = (await this.#answer(incoming)) ?? this.#admission.unknown()
       if (reply.close) incoming.stop()
-      return toResponse(reply, request.method)
+      return this.#toResponse(reply, request.method)
     } finally {
       this.#answered()
+    }
+  }
+
+  #toResponse(reply: Reply, method: string): Response {
+    try {
+      return toResponse(reply, method)
+    } catch (err) {
+      this.#parts.settings.logger.error({ err }, UNSENDABLE)
+      return toResponse(bareOf(reply), method)
     }
   }
 
@@ -128,18 +144,27 @@ export class Intake {
     if (comesTooLate(message)) return
     this.#underWay++
     const incoming = new NodeRequest(message, response, { route, deadlines: this.#deadlines })
-    void this.#serve(incoming, response)
+    void this.#serve(incoming, response, next)
   }
 
-  async #serve(request: IntakeRequest, response: ServerResponse): Promise<void> {
+  async #serve(request: IntakeRequest, response: ServerResponse, next?: () => void): Promise<void> {
+    const reply = await this.#answer(request)
+    if (reply === undefined && next !== undefined) {
+      this.#answered()
+      next()
+      return
+    }
+    this.#send(response, reply ?? this.#admission.unknown())
+    whenSent(response, () => this.#answered())
+  }
+
+  #send(response: ServerResponse, reply: Reply): void {
     const { clock, logger } = this.#parts.settings
     try {
-      sendReply(response, await this.#answer(request), clock)
-    } catch (error) {
-      response.destroy()
-      logger.error({ error }, 'an answer could not be sent; its connection was cut')
-    } finally {
-      whenSent(response, () => this.#answered())
+      sendReply(response, reply, clock)
+    } catch (err) {
+      logger.error({ err }, UNSENDABLE)
+      sendBare(response, reply, clock)
     }
   }
 
@@ -151,13 +176,13 @@ export class Intake {
     return undefined
   }
 
-  async #answer(request: IntakeRequest): Promise<Reply> {
+  async #answer(request: IntakeRequest): Promise<Reply | undefined> {
     if (this.#refusing) return retryLater('unavailable')
     try {
       return await this.#admission.admit(request)
     } catch (error) {
       this.#parts.settings.logger.error(
-        { error },
+        { err: error },
         'a request could not be judged or stored; its sender reads 503',
       )
       return retryLater('unavailable')
@@ -170,14 +195,5 @@ export class Intake {
     const waiting = this.#onDrained
     this.#onDrained = []
     for (const resolve of waiting) resolve()
-  }
-
-  #observe(event: Observation): void {
-    const { observe, logger } = this.#parts.settings
-    try {
-      observe(event)
-    } catch (error) {
-      logger.error({ error }, 'observe threw; what it was told of is done all the same')
-    }
   }
 }

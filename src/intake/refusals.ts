@@ -1,5 +1,7 @@
+import { within } from '../core/within.js'
+import { TimeoutError } from '../errors.js'
 import type { ReceiverRecord } from '../model/receiver.js'
-import type { ServerSettings } from '../options.js'
+import { DEFAULTS, type ServerSettings } from '../options.js'
 import type { IntakeRules } from './answering.js'
 import type { Inspection } from './inspection.js'
 import { openPage } from './page.js'
@@ -35,7 +37,8 @@ export class Refusals {
       return problem('method-not-allowed', { headers: { allow: [...allow].join(', ') } })
     }
     try {
-      return await openPage(page, receiver, { request, url: toPublicUrl(this.#settings, request) })
+      const opening = openPage(page, receiver, { request, url: toPublicUrl(this.#settings, request) })
+      return await within(this.#settings.clock, DEFAULTS.codeTimeoutMs, 'page', opening)
     } catch (error) {
       return this.broken('page', receiver, error)
     }
@@ -72,10 +75,20 @@ export class Refusals {
     return content.reply
   }
 
-  /** Code of the user's that threw: not the sender's doing, so it may come again. */
-  broken(what: 'dedupe' | 'schema' | 'page', receiver: ReceiverRecord, error: unknown): Reply {
-    this.#settings.logger.error({ ...nameOf(receiver), error }, `${what} threw; the sender reads 500`)
-    return problem('internal-error')
+  /** Code of the user's that threw, or took too long: not the sender's doing, so it may come again. */
+  broken(
+    what: 'publicUrl' | 'verify' | 'dedupe' | 'schema' | 'page',
+    receiver: ReceiverRecord,
+    err: unknown,
+  ): Reply {
+    const late = err instanceof TimeoutError
+    const reply = late ? retryLater('unavailable') : problem('internal-error')
+    const happened = late ? 'took too long' : 'threw'
+    this.#settings.logger.error(
+      { ...nameOf(receiver), err },
+      `${what} ${happened}; the sender reads ${reply.status}`,
+    )
+    return reply
   }
 }
 

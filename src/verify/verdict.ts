@@ -8,21 +8,39 @@ export type Judgement =
 
 /**
  * Asks the verifiers in turn: the first that passes decides. Only `true` or `{ deliveryId }` passes; what forgets to
- * return, returns something else, or throws does not.
+ * return, returns something else, or throws does not. Without a promise where no verifier needs one.
  */
-export async function judge(verify: readonly Verify[], request: RawRequest): Promise<Judgement> {
-  const reasons: string[] = []
-  for (const ask of verify) {
-    try {
-      const verdict: unknown = await ask(request)
-      if (isPass(verdict))
-        return verdict === true ? { ok: true } : { ok: true, deliveryId: verdict.deliveryId }
-      reasons.push(describe(verdict))
-    } catch (error) {
-      reasons.push(error instanceof Error ? error.message : 'it threw something that is no error')
-    }
+export function judge(verify: readonly Verify[], request: RawRequest): Judgement | Promise<Judgement> {
+  return askNext(verify, request, [])
+}
+
+function askNext(
+  [ask, ...others]: readonly Verify[],
+  request: RawRequest,
+  reasons: readonly string[],
+): Judgement | Promise<Judgement> {
+  if (ask === undefined)
+    return { ok: false, reason: reasons.length === 0 ? 'there is no verifier' : reasons.join('; ') }
+  const decide = (verdict: unknown): Judgement | Promise<Judgement> => {
+    if (!isPass(verdict)) return askNext(others, request, [...reasons, describe(verdict)])
+    return verdict === true ? { ok: true } : { ok: true, deliveryId: verdict.deliveryId }
   }
-  return { ok: false, reason: reasons.length === 0 ? 'there is no verifier' : reasons.join('; ') }
+  const fail = (error: unknown) => askNext(others, request, [...reasons, reasonOf(error)])
+  let answered: unknown
+  try {
+    answered = ask(request)
+  } catch (error) {
+    return fail(error)
+  }
+  return isThenable(answered) ? Promise.resolve(answered).then(decide, fail) : decide(answered)
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'it threw something that is no error'
 }
 
 function isPass(verdict: unknown): verdict is Exclude<Verdict, false> {

@@ -126,7 +126,7 @@ describe.each(transports)('a computed answer, by $name', ({ send }) => {
       const receiver = await rig.spawn({ respond })
       expect((await send(rig, receiver, repeat('a'))).status).toBe(202)
       expect((await send(rig, receiver, repeat('a'))).status).toBe(202)
-      expect(rig.logsOf('error')).toMatchObject([{ facts: { error: expect.any(Error) } }])
+      expect(rig.logsOf('error')).toMatchObject([{ facts: { err: expect.any(Error) } }])
       expect(await rig.unread(receiver)).toHaveLength(1)
     },
   )
@@ -238,6 +238,48 @@ describe.each(transports)('an answer by hand, by $name', ({ send }) => {
       expect(again.status).toBe(first.status)
       expect(await again.text()).toBe(await first.text())
       expect(rig.clock.timers).toBe(0)
+    }
+  })
+})
+
+describe.each(transports)('an answer with headers that the platform does not send, by $name', ({ send }) => {
+  const names = ['trailer', 'te', 'proxy-connection', 'http2-settings', 'expect']
+
+  it.each(names)('is refused as a fixed one: %s', async name => {
+    const rig = await Rig.open()
+    await expect(rig.spawn({ respond: { headers: { [name]: 'x' } } })).rejects.toMatchObject({
+      code: 'invalid_options',
+      message: expect.stringContaining(name),
+    })
+  })
+
+  it.each(names)('costs the answer where it is computed, and not the callback: %s', async name => {
+    const rig = await Rig.open()
+    const receiver = await rig.spawn({ respond: () => new Response('x', { headers: { [name]: 'x' } }) })
+    expect((await send(rig, receiver)).status).toBe(202)
+    expect(rig.logsOf('error')).toHaveLength(1)
+    expect(await rig.unread(receiver)).toHaveLength(1)
+  })
+})
+
+describe('an answer that is given late', () => {
+  it('is remembered for as long as repetitions of the request are known', async () => {
+    for (const days of [1, 30]) {
+      const rig = await Rig.open()
+      const receiver = await rig.spawn({ respond: 'manual', dedupeWindow: days * 86_400_000 })
+      const controller = new AbortController()
+      const left = rig.request(receiver, { ...repeat('a'), signal: controller.signal })
+      const callback = await firstUnread(rig, receiver)
+      controller.abort()
+      await left
+      const untils: number[] = []
+      const { answer } = rig.session
+      rig.faults.answer = input => {
+        untils.push(input.until)
+        return answer(input)
+      }
+      await rig.intake.respond(callback, { status: 201 })
+      expect(untils).toEqual([callback.receivedAt + days * 86_400_000])
     }
   })
 })

@@ -96,6 +96,47 @@ describe('a body over node:http', () => {
     expect(await rig.unread(receiver)).toEqual([])
   })
 
+  it.each([
+    ['nobody receives', (rig: Rig) => ({ rig, path: `/r/${'n'.repeat(24)}`, method: 'POST', status: 404 })],
+    ['goes to no receiver at all', (rig: Rig) => ({ rig, path: '/health', method: 'POST', status: 404 })],
+    [
+      'comes with a method that is not taken',
+      async (rig: Rig) => ({ rig, path: `/r/${(await rig.spawn()).token}`, method: 'PUT', status: 405 }),
+    ],
+    [
+      'comes while the server closes',
+      (rig: Rig) => {
+        rig.intake.refuse()
+        return { rig, path: `/r/${'n'.repeat(24)}`, method: 'POST', status: 503 }
+      },
+    ],
+  ])('that %s and never ends is answered, not read, and its connection cut', async (_, prepare) => {
+    const { rig, path, method, status } = await prepare(await Rig.open())
+    const { port } = await rig.listen((request, response) => rig.intake.node(request, response))
+    const wire = new Wire(port)
+    wire.write(`${method} ${path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n`)
+    const flooding = wire.flood(Buffer.from(`10000\r\n${'x'.repeat(0x10000)}\r\n`))
+    expect(await wire.until(/\r\n\r\n.*problem/s)).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    await wire.stalled()
+    await rig.clock.advance('1s')
+    expect((await wire.closed).toLowerCase()).toContain('connection: close')
+    expect(await flooding).toBeLessThan(50_000_000)
+    expect(rig.clock.timers).toBe(0)
+  })
+
+  it.each([
+    ['announced as short', 'content-length: 4096', false],
+    ['announced as long', 'content-length: 4097', true],
+    ['not there', 'x-a: 1', false],
+  ])('that nobody wants, %s, decides whether its connection goes on', async (_, line, cut) => {
+    const rig = await Rig.open()
+    const { port } = await rig.listen((request, response) => rig.intake.node(request, response))
+    const wire = new Wire(port)
+    wire.write(`POST /health HTTP/1.1\r\nhost: x\r\n${line}\r\n\r\n`)
+    const answer = await wire.until(/problem:not-found/)
+    expect(answer.toLowerCase().includes('connection: close')).toBe(cut)
+  })
+
   it('that is in order lets its connection be used again', async () => {
     const { rig, receiver, wire } = await openWire()
     wire.write(`${head(receiver, 'content-length: 3')}one${head(receiver, 'content-length: 3')}two`)

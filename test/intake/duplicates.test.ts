@@ -142,7 +142,7 @@ describe('the id of a delivery', () => {
 
   it("is the verifier's before any header", async () => {
     expect(await idOf({ verify: () => ({ deliveryId: 'v' }) }, both)).toBe('v')
-    expect(await idOf({ verify: () => ({ deliveryId: '' }) }, both)).toBe('w')
+    expect(await idOf({ verify: () => ({ deliveryId: '' }) }, both)).toBeUndefined()
     expect(await idOf({ verify: () => true }, both)).toBe('w')
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { StoreUnavailableError, StoreUnusableError } from '../../src/errors.js'
-import { byNode, eventually, Rig, toJsonInit, transports } from './support/rig.js'
+import { eventually, Rig, toJsonInit, transports } from './support/rig.js'
 
 describe.each(transports)('by $name', ({ send }) => {
   describe.each([
@@ -18,7 +18,7 @@ describe.each(transports)('by $name', ({ send }) => {
         expect(response.status).toBe(503)
         expect(response.headers.get('retry-after')).toBe('5')
         expect(await response.text()).not.toContain(error.message)
-        expect(rig.logsOf('error')).toMatchObject([{ facts: { error } }])
+        expect(rig.logsOf('error')).toMatchObject([{ facts: { err: error } }])
         delete rig.faults[command]
         expect((await send(rig, receiver, toJsonInit({ n: 1 }))).status).toBe(202)
       },
@@ -73,20 +73,64 @@ describe.each(transports)('by $name', ({ send }) => {
   })
 })
 
-it('cuts the connection when an answer cannot be sent at all, and goes on', async () => {
-  const rig = await Rig.open()
-  const receiver = await rig.spawn()
-  rig.faults.accept = async () => ({
-    type: 'duplicate',
-    callbackId: 'cb_1',
-    receivedAt: 0,
-    answer: { status: 200, headers: [['a', '\u0001']], body: new Uint8Array() },
+describe.each(transports)('by $name', ({ send }) => {
+  it.each([
+    [200, 202],
+    [503, 500],
+  ])('an answer %i that cannot be sent is a bare %i, and its connection goes on', async (status, bare) => {
+    const rig = await Rig.open()
+    const receiver = await rig.spawn()
+    rig.faults.accept = async () => ({
+      type: 'duplicate',
+      callbackId: 'cb_1',
+      receivedAt: 0,
+      answer: { status, headers: [['a', 'b\nc']], body: new Uint8Array([1]) },
+    })
+    const response = await send(rig, receiver)
+    expect([response.status, await response.text()]).toEqual([bare, ''])
+    expect(rig.logsOf('error')[0]?.message).toContain('could not be sent')
+    delete rig.faults.accept
+    expect((await send(rig, receiver)).status).toBe(202)
+    await rig.intake.drain()
   })
-  await expect(byNode(rig, receiver)).rejects.toThrow()
-  expect(rig.logsOf('error')[0]?.message).toContain('could not be sent')
-  delete rig.faults.accept
-  expect((await byNode(rig, receiver)).status).toBe(202)
-  await rig.intake.drain()
+})
+
+describe.each(transports)('code that does not come to an end, by $name', ({ send }) => {
+  const never = () => new Promise<never>(() => {})
+  const validate = { '~standard': { version: 1 as const, vendor: 'test', validate: never } }
+
+  it.each([
+    ['verify', { verify: never }, {}],
+    ['verify', { verify: [() => false, never] }, {}],
+    ['schema', { schema: validate }, toJsonInit(1)],
+    ['page', { page: never }, { method: 'GET' }],
+    ['page', { page: () => new Response(new ReadableStream()) }, { method: 'GET' }],
+  ])(
+    'is given up: with %s the sender is asked to come again, and the operator is told',
+    async (what, code, init) => {
+      const rig = await Rig.open()
+      const receiver = await rig.spawn(code)
+      const pending = send(rig, receiver, init)
+      await eventually(() => rig.clock.timers > 0)
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+      await rig.clock.advance('10s')
+      const response = await pending
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])
+      expect(rig.logsOf('error')).toMatchObject([
+        { message: `${what} took too long; the sender reads 503`, facts: { receiverId: receiver.id } },
+      ])
+      expect(await rig.unread(receiver)).toEqual([])
+      expect(rig.clock.timers).toBe(0)
+    },
+  )
+
+  it('costs no timer where it does', async () => {
+    const rig = await Rig.open()
+    const receiver = await rig.spawn({ verify: async () => true, page: async () => new Response('page') })
+    await send(rig, receiver, toJsonInit(1))
+    await send(rig, receiver, { method: 'GET' })
+    expect(rig.clock.timers).toBe(0)
+  })
 })
 
 describe('what is observed', () => {
@@ -168,6 +212,33 @@ describe('closing', () => {
     await rig.intake.drain()
     expect((await pending).status).toBe(202)
     expect(rig.clock.timers).toBe(0)
+  })
+
+  it('answers at once who comes to wait only then: 202, unless there is an answer', async () => {
+    const rig = await Rig.open()
+    const receiver = await rig.spawn({ respond: 'manual' })
+    let finish = () => {}
+    const { accept } = rig.session
+    rig.faults.accept = async input => {
+      await new Promise<void>(resolve => {
+        finish = resolve
+      })
+      delete rig.faults.accept
+      return accept(input)
+    }
+    const pending = rig.json(receiver, 1, { 'webhook-id': 'a' })
+    await eventually(() => rig.commands.includes('accept'))
+    rig.intake.refuse()
+    const draining = rig.intake.drain()
+    finish()
+    expect((await pending).status).toBe(202)
+    await draining
+    expect(rig.clock.timers).toBe(0)
+    // It is recorded like any other: a process that comes after this one gives it to repetitions.
+    const next = rig.another()
+    next.sources.attach(receiver.id, { respond: 'manual' })
+    const again = await next.json(receiver, 1, { 'webhook-id': 'a' })
+    expect([again.status, again.headers.get('longline-duplicate')]).toEqual([202, 'true'])
   })
 
   it('waits until a large answer has left', async () => {

@@ -47,6 +47,54 @@ describe('mounted in Express', () => {
       expect(await (await fetch(url + path)).text()).toBe('theirs')
   })
 
+  it.each([
+    ['of nobody', () => 'n'.repeat(24)],
+    ['of theirs', () => 'quarterly-report-2030-q1'],
+  ])('hands on a path that only looks like ours, with its body untouched: a token %s', async (_, toToken) => {
+    const rig = await Rig.open()
+    const app = express()
+    app.use('/r', rig.intake.node)
+    app.use(express.json())
+    app.post('/r/:token', (request, response) => void response.send({ got: request.body, at: request.url }))
+    const { url } = await openPort(app)
+    const body = 'x'.repeat(50_000)
+    const response = await fetch(`${url}/r/${toToken()}`, { method: 'POST', ...toJsonInit({ body }) })
+    expect(await response.json()).toEqual({ got: { body }, at: `/r/${toToken()}` })
+    expect(rig.observed).toEqual([])
+    await rig.intake.drain()
+  })
+
+  it('says that a receiver is closed, instead of handing it on', async () => {
+    const rig = await Rig.open()
+    const receiver = await rig.spawn()
+    await rig.close(receiver)
+    const app = express()
+    app.use(rig.intake.node)
+    const { url } = await openPort(app)
+    expect((await fetch(`${url}/r/${receiver.token}`, { method: 'POST' })).status).toBe(410)
+  })
+
+  it('leaves what was set on the response before, and loses none of several headers of a name', async () => {
+    const rig = await Rig.open()
+    const headers = new Headers([
+      ['set-cookie', 'a=1'],
+      ['set-cookie', 'b=2'],
+      ['x-theirs', 'ours'],
+    ])
+    const receiver = await rig.spawn({ respond: new Response('ok', { headers }) })
+    const app = express()
+    app.use((_, response, next) => {
+      response.setHeader('x-request-id', '7').setHeader('x-theirs', 'theirs')
+      next()
+    })
+    app.use(rig.intake.node)
+    const { url } = await openPort(app)
+    const response = await fetch(`${url}/r/${receiver.token}`, { method: 'POST' })
+    expect(await response.text()).toBe('ok')
+    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2'])
+    expect([response.headers.get('x-request-id'), response.headers.get('x-theirs')]).toEqual(['7', 'ours'])
+  })
+
   it('behind a body parser, it says what to do instead of storing an empty body', async () => {
     const rig = await Rig.open()
     const receiver = await rig.spawn()
