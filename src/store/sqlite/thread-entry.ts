@@ -23,8 +23,9 @@ async function answer(request: Request): Promise<Reply> {
   }
 }
 
+// A reply that cannot be sent ends the thread, which its owner notices.
 parentPort?.on('message', (request: Request) => {
-  answer(request)
+  void answer(request)
     .catch((error: unknown): Reply => ({ type: 'failed', fault: toRecord(error) }))
     .then(reply => parentPort?.postMessage(reply, reply.type === 'results' ? [reply.bytes] : []))
 })
