@@ -258,6 +258,24 @@ export const sending: Area = {
       },
     },
     {
+      title: 'a delivery past its deadline hides no other, in its lane or elsewhere',
+      async run(trial) {
+        for (const lane of [ORIGIN, ORIGIN, OTHER_ORIGIN] as const) {
+          await trial.queue(lane, { deadlineAt: trial.now + 1 })
+        }
+        const soon = trial.now + MINUTE
+        const later = await trial.queue(ORIGIN, { dueAt: soon + 1 })
+        await trial.queue('origin:https://c.example', { dueAt: soon })
+        trial.pass(SECOND)
+        const nothingYet = await trial.claimDeliveries({ limit: 1, originRoom: 1 })
+        assert.deepEqual(nothingYet, { claimed: [], nextDueAt: soon })
+        trial.pass(MINUTE)
+        const { claimed } = await trial.claimDeliveries({ limit: 2, originRoom: 1 })
+        assert.equal(claimed.length, 2)
+        assert.equal(claimed[1]?.delivery.id, later)
+      },
+    },
+    {
       title: 'a delivery that seemed to be past its deadline is handed out when the clock goes back',
       async run(trial) {
         const deliveryId = await trial.queue(APP, { deadlineAt: trial.now + MINUTE })

@@ -1,40 +1,28 @@
 import assert from 'node:assert/strict'
 import type { CallbackRecord, Claim, ClaimedCallback } from '../../../src/model/callback.js'
-import type { DeliveryClaim, Lane } from '../../../src/model/delivery.js'
 import type { ReceiverRecord } from '../../../src/model/receiver.js'
 import type { AcceptInput } from '../../../src/store/receiving.js'
 import type { StoreSession } from '../../../src/store/store.js'
+import { about, at, type Held, notBefore, pick } from './held.js'
+import { MessagePlay } from './message-play.js'
 import { byText, epochOf, type Stage } from './stage.js'
 import { DAY, HOUR, LEASE, SECOND, type Step, type StepNamed } from './steps.js'
-
-const lanes: readonly Lane[] = [
-  'endpoint:a',
-  'endpoint:b',
-  'origin:https://c.example',
-  'origin:https://d.example',
-]
-
-/** A hand-out, as each store knows it. */
-interface Held<C> {
-  readonly id: string
-  readonly claims: readonly C[]
-}
 
 /** One story, told to all stores. It remembers what was accepted, and what became of it. */
 export class Play {
   readonly #stage: Stage
+  readonly #messages: MessagePlay
   #ids = 0
   readonly #receivers: ReceiverRecord[] = []
   readonly #requests: AcceptInput[] = []
   readonly #held: Held<Claim>[] = []
-  readonly #sending: Held<DeliveryClaim>[] = []
-  readonly #deliveryIds: string[] = []
   readonly #accepted = new Set<string>()
   readonly #settled = new Set<string>()
   #dropped = 0
 
   constructor(stage: Stage) {
     this.#stage = stage
+    this.#messages = new MessagePlay(stage)
   }
 
   async take(step: Step): Promise<void> {
@@ -98,7 +86,7 @@ export class Play {
       }
       case 'release': {
         const due = step.delay === 0 ? {} : { dueAt: now + ([1, HOUR, DAY][step.delay - 1] ?? DAY) }
-        return await this.#about(this.#held, step.pick, (session, claim) =>
+        return await about(stage, this.#held, step.pick, (session, claim) =>
           session.release({ claim, now, as: step.as, ...due }),
         )
       }
@@ -112,7 +100,7 @@ export class Play {
       }
       case 'give up': {
         const error = { name: 'Error', message: 'no' }
-        return await this.#about(this.#held, step.pick, (session, claim) =>
+        return await about(stage, this.#held, step.pick, (session, claim) =>
           session.giveUp({ claim, now, reason: 'handler', error }),
         )
       }
@@ -154,42 +142,8 @@ export class Play {
       case 'pass':
         stage.now += step.ms
         return
-      case 'send':
-        return await this.#send(step)
-      case 'claim deliveries':
-        return await this.#claimDeliveries(step)
-      case 'record attempt': {
-        const attempt = { at: now, durationMs: 3, status: 500 }
-        const next = (
-          [
-            { status: 'delivered' },
-            { status: 'dead', reason: 'exhausted' },
-            { status: 'due', dueAt: now + SECOND },
-            { status: 'due', dueAt: now + HOUR },
-          ] as const
-        )[step.next] ?? { status: 'delivered' }
-        return await this.#about(this.#sending, step.pick, (session, claim) =>
-          session.recordAttempt({ claim, now, attempt, next }),
-        )
-      }
-      case 'release delivery':
-        return await this.#about(this.#sending, step.pick, async (session, claim) => {
-          await lookUnder(session, claim.epoch, now)
-          return await session.releaseDelivery({ claim })
-        })
-      case 'reclaim deliveries': {
-        const held = step.isForgetful ? [] : this.#sending.map(({ id }) => id)
-        return await stage.ask(async actor => {
-          const epoch = epochOf(actor, step.node)
-          await lookUnder(actor.session, epoch, now)
-          return await actor.session.reclaimDeliveries({ epoch, held })
-        })
-      }
-      case 'cancel delivery': {
-        const deliveryId = pick(this.#deliveryIds, step.pick)
-        if (deliveryId === undefined) return
-        return await stage.ask(({ session }) => session.cancelDelivery({ deliveryId, now }))
-      }
+      default:
+        return await this.#messages.take(step)
     }
   }
 
@@ -208,10 +162,7 @@ export class Play {
     for (const receiverId of receiverIds) {
       await stage.ask(({ session }) => session.listFailed({ receiverId, limit: 1_000 }))
     }
-    for (const deliveryId of this.#deliveryIds) {
-      await stage.ask(({ session }) => session.findDelivery({ deliveryId }))
-      await stage.ask(({ session }) => session.listAttempts({ deliveryId }))
-    }
+    await this.#messages.look()
   }
 
   async #spawn({ key, ttl, capacity, reopen, node }: StepNamed<'spawn'>): Promise<void> {
@@ -314,73 +265,6 @@ export class Play {
     for (const { callbacks } of dropped) this.#dropped += callbacks
   }
 
-  async #send({ key, lane, delay, deadline }: StepNamed<'send'>): Promise<void> {
-    const { now } = this.#stage
-    const [id, deliveryId] = [this.#id('msg'), this.#id('dlv')]
-    const message = {
-      id,
-      ...(key === 0 ? {} : { key: `key ${key}` }),
-      lane: lanes[lane] ?? 'endpoint:a',
-      method: 'POST',
-      path: '',
-      query: '',
-      headers: [['x-id', id]] as const,
-      body: Buffer.from(id),
-      createdAt: now,
-    }
-    const dueAt = now + ([0, 0, SECOND, HOUR][delay] ?? 0)
-    // Until a sweep has ended it, what is past its deadline may hide when another origin falls due.
-    const isOrigin = message.lane.startsWith('origin:')
-    const deadlineAt =
-      now + (isOrigin ? 10_000 * DAY : ([2 * HOUR, DAY, 30 * DAY, 30 * DAY][deadline] ?? DAY))
-    const outcome = await this.#stage.ask(({ session }) =>
-      session.send({ message, deliveryId, dueAt, deadlineAt }),
-    )
-    if (outcome.type === 'sent' && outcome.created) this.#deliveryIds.push(outcome.deliveryId)
-  }
-
-  async #claimDeliveries({ node, room, busy }: StepNamed<'claim deliveries'>): Promise<void> {
-    const { now } = this.#stage
-    const claims: Map<string, DeliveryClaim>[] = []
-    const { claimed } = await this.#stage.ask(
-      async (actor, index) => {
-        const epoch = epochOf(actor, node)
-        const limits = {
-          limit: 1_000,
-          originRoom: room,
-          lanes: { 'endpoint:a': room, [lanes[2] ?? '']: busy },
-        }
-        const outcome = await actor.session.claimDeliveries({ epoch, now, ...limits })
-        claims[index] = new Map(
-          outcome.claimed.map(({ delivery: { id }, fence }) => [id, { deliveryId: id, epoch, fence }]),
-        )
-        return outcome
-      },
-      outcome => ({
-        claimed: [...outcome.claimed].sort(byText(({ delivery }) => delivery.id)),
-        nextDueAt: notBefore(now, outcome.nextDueAt),
-      }),
-    )
-    for (const { delivery } of claimed) {
-      this.#sending.push({ id: delivery.id, claims: claims.flatMap(one => one.get(delivery.id) ?? []) })
-    }
-  }
-
-  /** A command about something that is, or was, in hand. */
-  async #about<C, T>(
-    held: readonly Held<C>[],
-    index: number,
-    command: (session: StoreSession, claim: C) => Promise<T>,
-  ): Promise<void> {
-    const one = pick(held, index)
-    if (one === undefined) return
-    await this.#stage.ask(async ({ session }, actor) => {
-      const answers: T[] = []
-      for (const claim of at(one.claims, actor)) answers.push(await command(session, claim))
-      return answers
-    })
-  }
-
   /** Whether its callback is certainly stored, and somebody may still ask what its sender was answered. */
   #isAnswerable({ callbackId, dedupeUntil, now }: AcceptInput): boolean {
     return this.#accepted.has(callbackId) && this.#stage.now < Math.min(dedupeUntil, now + 7 * DAY)
@@ -399,22 +283,4 @@ export class Play {
 
 function toClaim({ receiverId, id, fence }: ClaimedCallback, epoch: number): Claim {
   return { receiverId, callbackId: id, epoch, fence }
-}
-
-/** For commands that have no clock: shows the store whether the epoch is over by now. */
-async function lookUnder(session: StoreSession, epoch: number, now: number): Promise<void> {
-  await session.claimDeliveries({ epoch, now, limit: 0, lanes: {}, originRoom: 0 })
-}
-
-/** The item at an index, as a list of one. */
-function at<T>(items: readonly T[], index: number): readonly T[] {
-  return items.slice(index, index + 1)
-}
-
-function pick<T>(items: readonly T[], index: number): T | undefined {
-  return items[index % items.length]
-}
-
-function notBefore(now: number, instant: number | undefined): number | undefined {
-  return instant === undefined ? undefined : Math.max(now, instant)
 }
