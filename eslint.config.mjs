@@ -5,7 +5,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/', 'test/types/'] }, // type tests are compiled, never run
+  { ignores: ['dist/', 'test/types/', 'test/docs/.snippets/'] }, // type tests are compiled, never run
   {
     files: ['**/*.ts', '**/*.mjs'],
     languageOptions: {

@@ -21,7 +21,10 @@ describe('the type of data', () => {
     expectTypeOf(orders.next()).toEqualTypeOf<Wait<Callback<Order>>>()
     for await (const order of orders) expectTypeOf(order.data).toEqualTypeOf<Order>()
     orders.consume(order => void expectTypeOf(order.data).toEqualTypeOf<Order>())
-    orders.consume({ orderBy: order => order.data.id }, order => void expectTypeOf(order.data.price).toBeNumber())
+    orders.consume(
+      { orderBy: order => order.data.id },
+      order => void expectTypeOf(order.data.price).toBeNumber(),
+    )
     expectTypeOf(await orders.close()).toEqualTypeOf<Received<Order>[]>()
   })
 
