@@ -231,7 +231,7 @@ class OwnedWait<T, Fallback> implements PendingWait<T, Fallback> {
     promise.catch(() => {}) // W5: counts as looked at; whoever awaits it still gets the rejection
 
     // Properties of this one promise, not of a subclass: `then` makes plain promises.
-    Object.defineProperties(promise, {
+    const properties: PropertyDescriptorMap = {
       cancel: { value: this.#onCancel },
       [addEndListener]: {
         value: (listener: EndListener<T | Fallback>) => {
@@ -239,8 +239,8 @@ class OwnedWait<T, Fallback> implements PendingWait<T, Fallback> {
           else listener(this.#result)
         },
       },
-    })
-    return promise as Wait<T | Fallback>
+    }
+    return Object.defineProperties(promise, properties) as Wait<T | Fallback>
   }
 }
 

@@ -133,7 +133,7 @@ async function startServer(store, port, results) {
   const message = () =>
     new Promise((resolve, reject) => {
       child.once('message', resolve)
-      exited.then(code => reject(new Error(`the server ended by itself, with code ${code}`)))
+      exited.then(code => reject(new Error(`the server ended by itself, with code ${code}`)), reject)
     })
   const urls = await message()
   return {
