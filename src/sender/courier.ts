@@ -12,7 +12,7 @@ import type { StoreSession } from '../store/store.js'
 import { toAddress } from './address.js'
 import { type Tried, tryOnce } from './attempt.js'
 import type { CarriedRequest, Carrier } from './carrier.js'
-import type { Endpoints } from './endpoints.js'
+import { type Endpoints, writtenOut } from './endpoints.js'
 import { type HeaderList, mergeHeaders } from './headers.js'
 import { afterAttempt, type Policy } from './policy.js'
 import { VERSION } from './version.js'
@@ -25,8 +25,10 @@ import { VERSION } from './version.js'
 //   C1. URL and policy are those of the moment; message id, bytes and the message's own headers never change.
 //   C2. An attempt and what follows from it are one command. If the store cannot take it, it is told again until it can
 //       or the server closes; then the delivery is tried again by somebody, under the same message id.
-//   C3. An attempt cut short by closing is given back uncounted. A claim that is ours no longer is dropped: somebody
-//       else has the delivery.
+//   C3. An attempt cut short by closing before an answer came is given back uncounted. A claim that is ours no longer is
+//       dropped: somebody else has the delivery.
+//   C4. Whatever goes wrong, no delivery stays claimed while this process runs: what cannot even be prepared counts as
+//       an attempt that failed, so that the schedule paces it.
 
 export interface CourierParts {
   readonly session: StoreSession
@@ -43,7 +45,7 @@ interface Prepared {
   readonly request: CarriedRequest
 }
 
-type Refused = Extract<Tried, { readonly type: 'refused' }>
+type Unprepared = Exclude<Tried, { readonly type: 'answered' }>
 
 const SHORTEST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 5_000
@@ -63,37 +65,35 @@ export class Courier {
     const startedAt = clock.now()
     const started = clock.monotonic()
     const prepared = this.#prepare(claimed.message)
-    if (prepared === undefined) return this.giveBack(claim)
+    if (prepared === undefined) return this.giveBack(claim, stop)
 
+    const policy = prepared.type === 'prepared' ? prepared.policy : writtenOut
     const tried =
-      prepared.type === 'refused'
-        ? prepared
-        : await tryOnce(prepared.request, { carrier, clock, timeoutMs: prepared.policy.timeoutMs, stop })
-    if (tried === undefined) return this.giveBack(claim)
+      prepared.type === 'prepared'
+        ? await tryOnce(prepared.request, { carrier, clock, timeoutMs: policy.timeoutMs, stop })
+        : prepared
+    if (tried === undefined) return this.giveBack(claim, stop)
 
     const now = clock.now()
     const attempt = { at: startedAt, durationMs: Math.round(clock.monotonic() - started), ...toRecord(tried) }
-    const next: AfterAttempt =
-      prepared.type === 'refused'
-        ? { status: 'dead', reason: 'refused' }
-        : afterAttempt(prepared.policy, { delivery: claimed.delivery, tried, startedAt, now, random })
-    const outcome = await this.#record({ claim, attempt, next }, stop)
+    const next = afterAttempt(policy, { delivery: claimed.delivery, tried, startedAt, now, random })
+    const { session } = this.#parts
+    const outcome = await this.#insist(
+      () => session.recordAttempt({ claim, attempt, next, now: clock.now() }),
+      stop,
+    )
     if (outcome === 'recorded' || outcome === 'ended') {
       this.#tell(claimed, attempt, outcome === 'recorded' ? next : undefined)
     }
   }
 
-  /** As if it had never been claimed. What cannot be given back now goes back with the lease. */
-  async giveBack(claim: DeliveryClaim): Promise<void> {
-    try {
-      await this.#parts.session.releaseDelivery({ claim })
-    } catch (error) {
-      this.#parts.onError(error)
-    }
+  /** As if it had never been claimed. */
+  async giveBack(claim: DeliveryClaim, stop: AbortSignal): Promise<void> {
+    await this.#insist(() => this.#parts.session.releaseDelivery({ claim }), stop)
   }
 
   /** `undefined`: its endpoint is not declared here. */
-  #prepare(message: MessageRecord): Prepared | Refused | undefined {
+  #prepare(message: MessageRecord): Prepared | Unprepared | undefined {
     try {
       const policy = this.#parts.endpoints.settingsFor(message)
       if (policy === undefined) return undefined
@@ -105,22 +105,23 @@ export class Courier {
         request: { method, url: toAddress(policy.url, message), headers, body },
       }
     } catch (error) {
-      if (!(error instanceof EndpointRefusedError || error instanceof InvalidOptionsError)) throw error
-      return { type: 'refused', error: `address refused: ${error.message}` }
+      if (error instanceof EndpointRefusedError || error instanceof InvalidOptionsError) {
+        return { type: 'refused', error: `address refused: ${error.message}` }
+      }
+      this.#parts.onError(error)
+      return { type: 'failed', error: 'could not be prepared' }
     }
   }
 
-  async #record(
-    outcome: { claim: DeliveryClaim; attempt: AttemptRecord; next: AfterAttempt },
-    stop: AbortSignal,
-  ): Promise<'recorded' | 'ended' | 'lost'> {
-    const { session, clock, onError } = this.#parts
+  /** Until the store has taken it. Once `stop` is aborted, one more try and no further: then it goes back with the lease. */
+  async #insist<T>(command: () => Promise<T>, stop: AbortSignal): Promise<T | undefined> {
+    const { clock, onError } = this.#parts
     for (let delayMs = SHORTEST_RETRY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_RETRY_MS)) {
       try {
-        return await session.recordAttempt({ ...outcome, now: clock.now() })
+        return await command()
       } catch (error) {
         onError(error)
-        if (stop.aborted) return 'lost'
+        if (stop.aborted) return undefined
         await pause(clock, delayMs, stop)
       }
     }

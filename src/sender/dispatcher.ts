@@ -143,8 +143,9 @@ export class Dispatcher {
     this.#inLane.set(lane, this.#countIn(lane) + 1)
 
     // Closing may have begun while the claim was on its way.
+    const { signal } = this.#stop
     const work =
-      this.#state === 'running' ? courier.deliver(claimed, claim, this.#stop.signal) : courier.giveBack(claim)
+      this.#state === 'running' ? courier.deliver(claimed, claim, signal) : courier.giveBack(claim, signal)
     const attempt = work.catch(onError).finally(() => {
       const moreMayWait = this.#backlogged.has(lane) || this.#underWay.size >= MOST_AT_ONCE
       this.#underWay.delete(attempt)

@@ -37,7 +37,7 @@ export interface Endpoint {
 const optionNames = ['url', 'headers', 'timeout', 'success', 'final', 'retry', 'concurrency']
 
 /** For URLs that were written out. */
-const writtenOut: Policy = {
+export const writtenOut: Policy = {
   headers: [],
   timeoutMs: DEFAULTS.endpointTimeoutMs,
   retry: DEFAULTS.deliveryRetry,

@@ -1,5 +1,5 @@
 import { ServerClosedError } from '../errors.js'
-import { DEFAULTS, type EndpointOptions, type Observation, type ServerSettings } from '../options.js'
+import { DEFAULTS, type EndpointOptions, type ServerSettings } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import type { Carrier } from './carrier.js'
@@ -34,11 +34,10 @@ export class Sender {
   /** @throws InvalidOptionsError when `allowPrivate` lists something that is not a range. */
   constructor(parts: SenderParts) {
     const { session, watch, settings, epoch } = parts
-    const { clock, allowInsecure, allowPrivate, fetch, logger } = settings
-    const development = () => isDevelopment(settings.publicUrl())
+    const { clock, allowInsecure, allowPrivate, fetch, logger, observe } = settings
+    const development = () => isDevelopment(settings)
     const guard = new Guard({ allowPrivate, development })
-    const onError = (error: unknown) => logger.error({ error }, 'sending met an error; trying again')
-    const observe = (event: Observation) => this.#tell(event)
+    const onError = (err: unknown) => logger.error({ err }, 'sending met an error; trying again')
 
     this.#parts = parts
     this.#carrier =
@@ -117,7 +116,7 @@ export class Sender {
       now: () => settings.clock.now(),
       onCancelled: ({ id, messageId }) => {
         const at = new Date(settings.clock.now())
-        this.#tell({
+        settings.observe({
           type: 'delivery.ended',
           at,
           deliveryId: id,
@@ -128,23 +127,20 @@ export class Sender {
       },
     })
   }
-
-  #tell(event: Observation): void {
-    const { observe, logger } = this.#parts.settings
-    try {
-      observe(event)
-    } catch (error) {
-      logger.error({ error, type: event.type }, 'observe threw an error')
-    }
-  }
 }
 
 /**
  * A server that only this machine can reach, outside production. Before its port is open a server that was given no
- * public URL has none yet; then it will be reached by loopback.
+ * public URL has none yet; then it will be reached by loopback. One whose public URL cannot be had may be anything.
  */
-function isDevelopment(publicUrl: string): boolean {
+function isDevelopment({ publicUrl, logger }: ServerSettings): boolean {
   if (process.env.NODE_ENV === 'production') return false
-  if (publicUrl === '') return true
-  return URL.canParse(publicUrl) && isLoopbackHost(new URL(publicUrl).hostname)
+  try {
+    const url = publicUrl()
+    if (url === '') return true
+    return URL.canParse(url) && isLoopbackHost(new URL(url).hostname)
+  } catch (err) {
+    logger.warn({ err }, 'publicUrl threw; nothing is sent to loopback while it does')
+    return false
+  }
 }

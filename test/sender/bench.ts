@@ -32,7 +32,7 @@ export interface BenchOptions {
   /** The far side; the number counts its requests from 1. */
   world?: (seen: Seen, number: number) => Response | Promise<Response>
   options?: ServerOptions
-  publicUrl?: string
+  publicUrl?: string | (() => string)
   /** So rare, as a rule, that what a test sees is due to wake-ups and timers. */
   pollMs?: number
   /** What stands between the sender and the store. */
@@ -52,7 +52,7 @@ export async function openBench({
   const seen: Seen[] = []
   const events: Observation[] = []
   const errors: unknown[] = []
-  const note = (facts: object) => void errors.push('error' in facts ? facts.error : facts)
+  const note = (facts: object) => void errors.push('err' in facts ? facts.err : facts)
   const logger: Logger = { debug: () => {}, info: () => {}, warn: note, error: note }
 
   const opened = await store.open()
@@ -67,7 +67,7 @@ export async function openBench({
   }
   const settings = toServerSettings(
     { fetch, clock, logger, observe: event => events.push(event), ...options },
-    () => publicUrl,
+    typeof publicUrl === 'string' ? () => publicUrl : publicUrl,
   )
   const sender = new Sender({ session, watch, settings, epoch: () => epoch })
   sender.start()

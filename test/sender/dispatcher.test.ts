@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { StoreUnavailableError } from '../../src/errors.js'
+import { EndpointRefusedError, ServerClosedError, StoreUnavailableError } from '../../src/errors.js'
 import { DEFAULTS } from '../../src/options.js'
 import { VERSION } from '../../src/sender/version.js'
 import { memoryStore } from '../../src/store/memory/memory-store.js'
@@ -383,9 +383,10 @@ describe('closing', () => {
   it('leaves no timer behind', async () => {
     const bench = await openBench({ world: failing })
     const delivery = await bench.sender.send(undefined, { to })
-    delivery.done({ timeout: '1h' })
+    const done = delivery.done({ timeout: '1h' })
     await bench.clock.settle()
     await bench[Symbol.asyncDispose]()
+    await expect(done).rejects.toThrow(ServerClosedError)
     expect(bench.clock.timers).toBe(0)
   })
 })
@@ -421,6 +422,33 @@ describe('a store that fails', () => {
     await bench.clock.advance('5s')
     expect(await delivery.attempts()).toHaveLength(1)
     expect(bench.seen).toHaveLength(1)
+  })
+
+  it('is told again of what is given back, until it is back', async () => {
+    const claim = deferred<void>()
+    const { mend, change } = breakable('releaseDelivery')
+    const late = (session: StoreSession) =>
+      new Proxy(change(session), {
+        get: (target, name: keyof StoreSession) =>
+          name === 'claimDeliveries'
+            ? async (input: Parameters<StoreSession['claimDeliveries']>[0]) => {
+                const outcome = await target.claimDeliveries(input)
+                if (outcome.claimed.length > 0) await claim.promise
+                return outcome
+              }
+            : target[name],
+      })
+    await using bench = await openBench({ change: late })
+    const { id } = await bench.sender.send(undefined, { to })
+    await bench.clock.settle()
+    const finished = bench.sender.finish()
+    claim.resolve()
+    await bench.clock.settle()
+    expect(await bench.session.findDelivery({ deliveryId: id })).toMatchObject({ status: 'sending' })
+    mend()
+    await bench.clock.advance('1s')
+    await finished
+    expect(await bench.session.findDelivery({ deliveryId: id })).toMatchObject({ status: 'due', attempts: 0 })
   })
 
   it('does not keep a server from closing', async () => {
@@ -488,6 +516,59 @@ describe('a store that fails', () => {
     expect(bench.seen).toHaveLength(1)
     expect(bench.events).toEqual([])
     expect(bench.errors).toEqual([])
+  })
+})
+
+describe('what goes wrong before a request leaves', () => {
+  /** The message of the first claim is damaged: no request can be made of it. */
+  const damaged = (session: StoreSession) => {
+    let claims = 0
+    return new Proxy(session, {
+      get: (target, name: keyof StoreSession) =>
+        name === 'claimDeliveries'
+          ? async (input: Parameters<StoreSession['claimDeliveries']>[0]) => {
+              const { claimed, ...rest } = await target.claimDeliveries(input)
+              if (claimed.length === 0 || claims++ > 0) return { claimed, ...rest }
+              const headers = null as never
+              return {
+                ...rest,
+                claimed: claimed.map(each => ({ ...each, message: { ...each.message, headers } })),
+              }
+            }
+          : target[name],
+    })
+  }
+
+  it('is a failed attempt, and the delivery is tried again by its schedule', async () => {
+    await using bench = await openBench({ change: damaged })
+    const delivery = await bench.sender.send(undefined, { to })
+    await bench.clock.settle()
+    expect(await delivery.attempts()).toMatchObject([{ error: 'could not be prepared' }])
+    expect(bench.errors).toMatchObject([{ name: 'TypeError' }])
+    await bench.clock.advance('10s')
+    expect(await delivery.done()).toBe('delivered')
+    expect(bench.seen).toHaveLength(1)
+  })
+
+  it('leaves nothing claimed when the public URL cannot be had: that is no development', async () => {
+    let down = false
+    await using bench = await openBench({
+      publicUrl: () => {
+        if (down) throw new Error('registry is down')
+        return 'http://localhost:3000'
+      },
+    })
+    const delivery = await bench.sender.send(undefined, { to: 'http://localhost:9999/', after: '1s' })
+    down = true
+    await bench.clock.advance('1s')
+    expect(await bench.session.findDelivery({ deliveryId: delivery.id })).toMatchObject({
+      status: 'dead',
+      reason: 'refused',
+    })
+    expect(bench.seen).toHaveLength(0)
+    expect(() => bench.sender.endpoint('app', { url: 'http://localhost:9999/' })).toThrow(
+      EndpointRefusedError,
+    )
   })
 })
 
