@@ -6,7 +6,7 @@ import type { AttemptRecord } from '../model/delivery.js'
 export interface EndpointAnswer {
   readonly status: number
   readonly headers: Headers
-  /** The body was longer than the 16 KiB that are kept. */
+  /** The body was longer than the 16 KiB that are kept, broke off, or took longer than the attempt may. */
   readonly truncated: boolean
   bytes(): Uint8Array
   text(): string

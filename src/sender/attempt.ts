@@ -1,6 +1,13 @@
 import { after, type Clock } from '../core/clock.js'
 import { formatMs } from '../core/duration.js'
-import { AddressRefusedError, type CarriedAnswer, type CarriedRequest, type Carrier } from './carrier.js'
+import {
+  AddressRefusedError,
+  type CarriedAnswer,
+  type CarriedRequest,
+  type Carrier,
+  readBeginning,
+  unlessAborted,
+} from './carrier.js'
 import { describeNetworkError } from './network-errors.js'
 
 /** How one HTTP try came out. `refused`: nothing was sent, and nothing ever will be. */
@@ -10,8 +17,8 @@ export type Tried =
   | { readonly type: 'refused'; readonly error: string }
 
 /**
- * Carries a request out within its time, connecting and reading included. `undefined`: `stop` was aborted, and whether
- * the request arrived is not known.
+ * Carries a request out within its time, connecting and reading included. Once a status has come there is an answer,
+ * however its body ends. `undefined`: `stop` was aborted before, and whether the request arrived is not known.
  */
 export async function tryOnce(
   request: CarriedRequest,
@@ -32,10 +39,9 @@ export async function tryOnce(
   const onStop = () => controller.abort()
   stop.addEventListener('abort', onStop)
   try {
-    return {
-      type: 'answered',
-      answer: await unlessAborted(carrier.carry(request, controller.signal), controller.signal),
-    }
+    const { signal } = controller
+    const { status, headers, body } = await unlessAborted(carrier.carry(request, signal), signal)
+    return { type: 'answered', answer: { status, headers, ...(await readBeginning(body, signal)) } }
   } catch (error) {
     if (timedOut) return { type: 'failed', error: `timed out after ${formatMs(timeoutMs)}` }
     if (controller.signal.aborted) return undefined
@@ -47,12 +53,4 @@ export async function tryOnce(
     cancelTimer()
     stop.removeEventListener('abort', onStop)
   }
-}
-
-/** A carrier may be deaf to its signal; the attempt is over all the same. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    work.then(resolve, reject)
-  })
 }

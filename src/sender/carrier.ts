@@ -10,14 +10,21 @@ export interface CarriedRequest {
   readonly body: Uint8Array
 }
 
+/** An answer whose head has come. Leaving the body's loop lets go of what follows. */
+export interface OpenAnswer {
+  readonly status: number
+  readonly headers: HeaderList
+  readonly body: AsyncIterable<Uint8Array>
+}
+
 export interface CarriedAnswer extends AnswerRecord {
   readonly status: number
 }
 
-/** What carries a request out and its answer back. Redirects are answers; an aborted signal ends it at once. */
+/** What carries a request out and its answer back. Redirects are answers; an aborted signal ends it at once, body included. */
 export interface Carrier {
-  /** Rejects when there was no whole answer, and with `AddressRefusedError` when nothing may be sent there. */
-  carry(request: CarriedRequest, signal: AbortSignal): Promise<CarriedAnswer>
+  /** Rejects when no answer came, and with `AddressRefusedError` when nothing may be sent there. */
+  carry(request: CarriedRequest, signal: AbortSignal): Promise<OpenAnswer>
   close(): Promise<void>
 }
 
@@ -26,31 +33,38 @@ export class AddressRefusedError extends Error {
   override readonly name = 'AddressRefusedError'
 }
 
-/** Status and headers had come, and the body broke off. */
-export class CutAnswerError extends Error {
-  override readonly name = 'CutAnswerError'
-}
-
 /** As much of an answer's body as is kept. */
 export const LONGEST_ANSWER = 16 * 1024
 
-/** The beginning of a body. What follows is not read: leaving the loop lets go of the stream. */
+/**
+ * The beginning of a body. With the status the answer is there: a body that breaks off, or takes longer than `signal`
+ * allows, is what came of it.
+ */
 export async function readBeginning(
   chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
 ): Promise<{ readonly body: Uint8Array; readonly truncated: boolean }> {
   const read: Uint8Array[] = []
   let total = 0
-  try {
+  const gather = async () => {
     for await (const chunk of chunks) {
       read.push(chunk)
       total += chunk.length
-      if (total > LONGEST_ANSWER) {
-        return { body: concat(read, total).slice(0, LONGEST_ANSWER), truncated: true }
-      }
+      if (total > LONGEST_ANSWER) return false
     }
-  } catch (error) {
-    throw new CutAnswerError('the answer broke off', { cause: error })
+    return !signal.aborted
   }
+  const whole = await unlessAborted(gather(), signal).catch(() => false)
   // A copy: chunks may be windows into a larger buffer.
-  return { body: concat(read, total).slice(), truncated: false }
+  return { body: concat(read, total).slice(0, LONGEST_ANSWER), truncated: !whole }
+}
+
+/** A carrier may be deaf to its signal; the attempt is over all the same. */
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }

@@ -1,8 +1,5 @@
-import { CutAnswerError } from './carrier.js'
-
 /** What went wrong on the way, in a few words; never what was sent or received. */
 export function describeNetworkError(error: unknown): string {
-  if (error instanceof CutAnswerError) return 'answer cut off'
   if (error instanceof Error && error.name === 'HTTPParserError') return NOT_HTTP
   const code = codeOf(error)
   if (code === undefined) return error instanceof Error ? `failed: ${error.name}` : 'failed'

@@ -1,13 +1,7 @@
 import { lookup as systemLookup } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
-import {
-  AddressRefusedError,
-  type CarriedAnswer,
-  type CarriedRequest,
-  type Carrier,
-  readBeginning,
-} from './carrier.js'
+import { AddressRefusedError, type CarriedRequest, type Carrier, type OpenAnswer } from './carrier.js'
 import type { Guard } from './guard.js'
 import type { HeaderList } from './headers.js'
 
@@ -58,7 +52,7 @@ async function carry(
   agent: Agent,
   { method, url, headers, body }: CarriedRequest,
   signal: AbortSignal,
-): Promise<CarriedAnswer> {
+): Promise<OpenAnswer> {
   const answer = await agent.request({
     origin: url.origin,
     path: url.pathname + url.search,
@@ -69,7 +63,7 @@ async function carry(
   })
   // Letting go of a body that has not ended is an error to the stream, and to nobody else.
   answer.body.on('error', () => undefined)
-  return { status: answer.statusCode, headers: toList(answer.headers), ...(await readBeginning(answer.body)) }
+  return { status: answer.statusCode, headers: toList(answer.headers), body: answer.body }
 }
 
 function createConnector({

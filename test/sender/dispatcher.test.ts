@@ -128,6 +128,17 @@ describe('sending', () => {
     expect(bench.seen[0]?.signal.aborted).toBe(true)
   })
 
+  it('is delivered by the status, though the body after it never ends', async () => {
+    const trickling = () => new ReadableStream({ start: controller => controller.enqueue(Buffer.from('so')) })
+    await using bench = await openBench({ world: () => new Response(trickling()) })
+    const delivery = await bench.sender.send(undefined, { to })
+    await bench.clock.advance('1h')
+    expect(await delivery.done()).toBe('delivered')
+    const answer = await delivery.response()
+    expect([answer.status, answer.text(), answer.truncated]).toEqual([200, 'so', true])
+    expect(bench.seen).toHaveLength(1)
+  })
+
   it('does not try again beyond the deadline of the delivery', async () => {
     await using bench = await openBench({ world: failing })
     bench.sender.endpoint('app', {

@@ -228,7 +228,6 @@ describe('an answer', () => {
   it.each([
     ['no answer at all', ''],
     ['a header that does not end', 'HTTP/1.1 200 OK\r\nx-a: '],
-    ['a body that stops in the middle', `${head('200 OK\ncontent-length: 100')}half`],
     ['nothing but 1xx', head('102 Processing')],
   ])('that is %s costs the time of the attempt, and no more', async (_, text) => {
     const clock = new ManualClock()
@@ -255,16 +254,6 @@ describe('an answer', () => {
       'connection reset',
       (socket: Socket) => socket.write('HTTP/1.1 200 OK\r\nx-a: ', () => socket.resetAndDestroy()),
     ],
-    [
-      'a body that is shorter than it says',
-      'answer cut off',
-      (socket: Socket) => socket.end(`${head('200 OK\ncontent-length: 100')}secret`),
-    ],
-    [
-      'a chunked body that breaks off',
-      'answer cut off',
-      (socket: Socket) => socket.end(`${head('200 OK\ntransfer-encoding: chunked')}6\r\nsecret\r\n`),
-    ],
     ['garbage', 'answer is not HTTP', (socket: Socket) => socket.end('SSH-2.0-secret\r\n\r\n')],
     [
       'a status that is no number',
@@ -281,6 +270,89 @@ describe('an answer', () => {
     expect(await attempt(server.url)).toEqual({ type: 'failed', error })
   })
 })
+
+describe('an answer whose status has come', () => {
+  it.each([
+    ['is shorter than it says', '200 OK\ncontent-length: 100', 'begun'],
+    ['breaks off between its chunks', '200 OK\ntransfer-encoding: chunked', '5\r\nbegun\r\n'],
+    ['is not what was announced', '200 OK\ntransfer-encoding: chunked', '5\r\nbegun\r\nsecret\r\n'],
+  ])('counts by it when its body %s', async (_, lines, text) => {
+    const server = await serveRaw(socket => socket.end(head(lines) + text))
+    const { status, body, truncated } = answered(await attempt(server.url))
+    expect([status, Buffer.from(body).toString(), truncated]).toEqual([200, 'begun', true])
+  })
+
+  it.each([200, 500])('counts by it when its body takes too long: %i', async code => {
+    const clock = new ManualClock()
+    const server = await serveRaw(socket => socket.write(`${head(`${code} x\ncontent-length: 100`)}begun`))
+    const headCame = deferred<void>()
+    const carrier = told(open(), headCame.resolve)
+    const tried = attempt(server.url, { clock, carrier })
+    await headCame.promise
+    await clock.advance('14999ms')
+    expect(await Promise.race([tried, 'pending'])).toBe('pending')
+    await clock.advance('1ms')
+    expect(answered(await tried)).toMatchObject({ status: code, truncated: true })
+    await server.gone
+    expect(clock.timers).toBe(0)
+  })
+
+  it('counts by it when the attempt is called off while its body comes', async () => {
+    const stop = new AbortController()
+    const server = await serveRaw(socket => socket.write(`${head('200 OK\ncontent-length: 100')}begun`))
+    const headCame = deferred<void>()
+    const carrier = told(open(), headCame.resolve)
+    const tried = attempt(server.url, { stop: stop.signal, carrier })
+    await headCame.promise
+    await new Promise(setImmediate)
+    stop.abort()
+    expect(answered(await tried)).toMatchObject({ status: 200, truncated: true })
+    await server.gone
+  })
+
+  it('is let go of in time when it comes of a fetch that is deaf to its signal', async () => {
+    const clock = new ManualClock()
+    const cancelled = deferred<void>()
+    const headCame = deferred<void>()
+    const stream = new ReadableStream({
+      start: controller => controller.enqueue(Buffer.from('begun')),
+      cancel: () => cancelled.resolve(),
+    })
+    const carrier = told(
+      createFetchCarrier(async () => new Response(stream)),
+      headCame.resolve,
+    )
+    const tried = attempt('http://a.example/', { clock, carrier })
+    await headCame.promise
+    await clock.advance('15s')
+    const { status, body, truncated } = answered(await tried)
+    expect([status, Buffer.from(body).toString(), truncated]).toEqual([200, 'begun', true])
+    await cancelled.promise
+  })
+
+  it('is let go of when it comes after its time', async () => {
+    const clock = new ManualClock()
+    const late = deferred<Response>()
+    const cancelled = deferred<void>()
+    const tried = attempt('http://a.example/', { clock, carrier: createFetchCarrier(() => late.promise) })
+    await clock.advance('15s')
+    expect(await tried).toEqual({ type: 'failed', error: 'timed out after 15s' })
+    late.resolve(new Response(new ReadableStream({ cancel: () => cancelled.resolve() })))
+    await cancelled.promise
+  })
+})
+
+/** The same carrier, which tells when the head of an answer has come. */
+function told(carrier: Carrier, onHead: () => void): Carrier {
+  return {
+    carry: async (request, signal) => {
+      const answer = await carrier.carry(request, signal)
+      onHead()
+      return answer
+    },
+    close: () => carrier.close(),
+  }
+}
 
 describe('a connection', () => {
   it('that is refused says so', async () => {
