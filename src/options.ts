@@ -50,8 +50,6 @@ export const DEFAULTS = {
   graceMs: 5 * SECOND,
   sweepMs: MINUTE,
   maxCrashes: 20,
-  /** How long a schema may take for one callback. */
-  schemaTimeoutMs: 10 * SECOND,
   consumeConcurrency: 1,
   consumeRetry: { attempts: 10, delayMs: SECOND, maxDelayMs: 10 * MINUTE, factor: 3, jitter: 0.2 },
   endpointConcurrency: 16,

@@ -19,6 +19,14 @@ export function toReceiverSettings<T>(
   sources: { has(source: string): boolean },
 ): { readonly patch: SettingsPatch; readonly code: GivenCode } {
   checkOptionNames(options, receiverOptionNames, 'A receiver')
+  for (const check of ['from', 'verify'] as const) {
+    // A check that is missing by accident must not leave the door open.
+    if (Object.hasOwn(options, check) && options[check] === undefined) {
+      throw new InvalidOptionsError(
+        `${check} is undefined; leave it out to keep what is stored, or take the check away with ${check}: null`,
+      )
+    }
+  }
   const source = toSourceName(options.from, sources)
   const code = toGivenCode(options)
   if (typeof source === 'string' && code.verify != null) {

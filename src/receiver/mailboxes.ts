@@ -171,7 +171,7 @@ export class Mailboxes {
     try {
       const data = await within(
         this.clock,
-        DEFAULTS.schemaTimeoutMs,
+        DEFAULTS.codeTimeoutMs,
         'The schema',
         this.read(receiver, callback.record),
       )

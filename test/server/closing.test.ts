@@ -136,6 +136,17 @@ describe('what a caller gets wrong', () => {
     }
   })
 
+  it.each(['from', 'verify'])(
+    'a %s that is missing by accident does not leave the door open',
+    async check => {
+      await using bench = await openTestServer()
+
+      await expect(bench.server.spawn('checked', { [check]: undefined })).rejects.toThrow(
+        `${check} is undefined`,
+      )
+    },
+  )
+
   it('a filter that does not exist is refused by name', async () => {
     await using bench = await openTestServer()
     const filter = { match: () => true } as { key?: string }
