@@ -320,7 +320,7 @@ class Twin {
       capacity: 8,
     }
     const repeated = c % 11 === 0 ? at(this.#requests, b) : undefined
-    await this.#both('accept', repeated ?? fresh)
+    await this.#both('accept', repeated === undefined ? fresh : { ...repeated, now: this.#now })
     if (repeated !== undefined) return
     this.#requests.push(fresh)
     this.#callbacks.push(callbackId)
