@@ -204,14 +204,11 @@ describe('the options of a spawn', () => {
 
   it('say nothing of what is left out or undefined', () => {
     expect(settle({})).toEqual({ patch: {}, code: {} })
-    const undefinedOnes = {
-      from: undefined,
-      verify: undefined,
-      ttl: undefined,
-      schema: undefined,
-      reopen: true,
-    }
-    expect(settle(undefinedOnes)).toEqual({ patch: {}, code: {} })
+    expect(settle({ ttl: undefined, schema: undefined, reopen: true })).toEqual({ patch: {}, code: {} })
+  })
+
+  it.each(['from', 'verify'])('refuse a %s that is undefined: a check may be missing by accident', check => {
+    expect(() => settle({ [check]: undefined })).toThrow(`${check} is undefined`)
   })
 
   it('name a source, or take one away', () => {
