@@ -37,9 +37,9 @@ export interface NodeCommands {
   /**
    * Lets go of what retention no longer keeps, at most `limit` rows of each kind:
    * - callbacks, `callbacksMs` after they were done, failed or discarded; unread ones `callbacksMs` after the end of
-   *   their receiver, unless they are in somebody's hands;
+   *   their receiver was told (on request, by `leave`, or by a sweep), unless they are in somebody's hands;
    * - ids of repeated requests past their window, and answers past theirs;
-   * - keyless receivers `keylessMs` after their end, once nothing unread or failed is left in them;
+   * - keyless receivers `keylessMs` after their end was told, once nothing unread or failed is left in them;
    * - messages with their attempts, `messagesMs` after their delivery ended.
    *
    * Ends deliveries past their deadline (dead, `expired`), also those being sent. Marks receivers that expired or lost

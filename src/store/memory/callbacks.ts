@@ -89,7 +89,7 @@ export function callbackCommands(data: Data): CallbackCommands {
       callback.failures = 0
       callback.crashes = 0
       receiver.unread.add(callback)
-      if (receiver.state !== 'open') data.leftovers.add(receiver)
+      if (receiver.endedAt !== undefined) data.leftovers.add(receiver)
       return true
     },
 

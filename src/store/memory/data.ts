@@ -23,8 +23,9 @@ export class Data {
   readonly expiring = new Heap<ReceiverRow>((a, b) => (a.expiresAt ?? 0) < (b.expiresAt ?? 0))
   /** Ended by themselves, and no sweep has told so yet. */
   readonly untold = new Set<ReceiverRow>()
-  /** Ended with something unread. */
+  /** Ended with something unread, and somebody was told. */
   readonly leftovers = new Heap<ReceiverRow>(byEnd)
+  /** Likewise. */
   readonly endedKeyless = new Heap<ReceiverRow>(byEnd)
 
   readonly callbacks = new Map<string, CallbackRow>()
@@ -82,26 +83,36 @@ export function claimedCallback(data: Data, claim: Claim, now: number): Callback
   return isOurs && liveNode(data, claim.epoch, now) !== undefined ? callback : undefined
 }
 
-/** Writes down that a receiver ended. */
+/** Writes down that a receiver ended, for somebody who tells of it. */
 export function endReceiver(
   data: Data,
   receiver: ReceiverRow,
   state: 'closed' | 'expired',
   endedAt: number,
 ): void {
-  receiver.state = state
-  receiver.endedAt = endedAt
-  data.expiring.delete(receiver)
-  if (receiver.epoch !== undefined) data.nodes.get(receiver.epoch)?.receivers.delete(receiver)
+  noteEnd(data, receiver, state)
+  tellEnd(data, receiver, endedAt)
+}
+
+/** The end of a receiver has been told: what retention keeps from the end, it keeps from here. */
+export function tellEnd(data: Data, receiver: ReceiverRow, now: number): void {
+  data.untold.delete(receiver)
+  receiver.endedAt = now
   if (receiver.unread.size > 0) data.leftovers.add(receiver)
   if (receiver.key === undefined) data.endedKeyless.add(receiver)
+}
+
+function noteEnd(data: Data, receiver: ReceiverRow, state: 'closed' | 'expired'): void {
+  receiver.state = state
+  data.expiring.delete(receiver)
+  if (receiver.epoch !== undefined) data.nodes.get(receiver.epoch)?.receivers.delete(receiver)
 }
 
 /** Writes down what the clock, or the loss of its node, has made of a receiver. A sweep will tell. */
 export function markEnd(data: Data, receiver: ReceiverRow, now: number): void {
   const state = stateOf(data, receiver, now)
   if (receiver.state !== 'open' || state === 'open') return
-  endReceiver(data, receiver, state, state === 'expired' ? (receiver.expiresAt ?? now) : now)
+  noteEnd(data, receiver, state)
   data.untold.add(receiver)
 }
 

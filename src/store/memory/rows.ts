@@ -29,6 +29,7 @@ export interface ReceiverRow {
   state: ReceiverState
   openedAt: number
   expiresAt: number | undefined
+  /** When its end was told. */
   endedAt: number | undefined
   settings: ReceiverSettings
   lastSeq: number

@@ -1,7 +1,7 @@
 import type { Leftover } from '../../model/receiver.js'
 import type { Swept } from '../nodes.js'
 import type { Input } from '../store.js'
-import { type Data, liveNode, markEnd } from './data.js'
+import { type Data, liveNode, markEnd, tellEnd } from './data.js'
 import type { Heap } from './heap.js'
 import { dropMessage, endDelivery } from './outbox.js'
 import type { CallbackRow, ReceiverRow } from './rows.js'
@@ -39,7 +39,7 @@ function markEnds(data: Data, now: number, tally: Tally): Leftover[] {
     for (const receiver of node.receivers) markEnd(data, receiver, now)
   }
   return tally.first(data.untold).map(receiver => {
-    data.untold.delete(receiver)
+    tellEnd(data, receiver, now)
     const { id, key, unread } = receiver
     return { receiverId: id, ...(key === undefined ? {} : { key }), unread: unread.size }
   })
@@ -81,7 +81,6 @@ function dropReceivers(data: Data, { now, keylessMs }: SweepInput, tally: Tally)
     data.receivers.delete(receiver.id)
     data.receiversByToken.delete(receiver.token)
     data.registry.delete(receiver)
-    data.untold.delete(receiver)
   }
   for (const receiver of spent) if (!gone.has(receiver)) data.endedKeyless.add(receiver)
 }

@@ -139,8 +139,10 @@ export class Mailbox {
     this.#dirty = 'all'
   }
 
-  tell(): void {
+  /** A sweep has told of its end: what retention keeps from the end, it keeps from here. */
+  tell(now: number): void {
     this.#untold = false
+    this.#endedAt = now
     this.#dirty = 'all'
   }
 
@@ -212,7 +214,7 @@ export class Mailboxes {
   markEnd(mailbox: Mailbox, now: number): void {
     const state = this.stateOf(mailbox, now)
     if (mailbox.state !== 'open' || state === 'open') return
-    mailbox.end(state, state === 'expired' ? (mailbox.expiresAt ?? now) : now, 'by itself')
+    mailbox.end(state, now, 'by itself')
   }
 
   flush(): void {

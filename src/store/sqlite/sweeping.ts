@@ -71,11 +71,16 @@ export class Sweeping implements Part<'sweep'> {
     this.#untold = db.prepare<UntoldRow>(`
       select m.receiver_id, r.key, m.unread from mailboxes m join receivers r on r.no = m.receiver
        where m.untold = 1 limit ?`)
-    this.#leftovers = db.prepare<IdRow>(
-      'select receiver_id from mailboxes where ended_at <= ? and unread > 0 order by ended_at limit ?',
+    // What somebody holds is not taken out of their hands, and a receiver with nothing else is not looked at.
+    const free = UNREAD.filter(where => !where.includes('claimed'))
+    const exists = free.map(
+      where =>
+        `exists (select 1 from callbacks where ${where.replace('receiver = ?', 'receiver = m.receiver')})`,
     )
-    // What somebody holds is not taken out of their hands.
-    this.#unread = UNREAD.filter(where => !where.includes('claimed')).map(where =>
+    this.#leftovers = db.prepare<IdRow>(`
+      select receiver_id from mailboxes m
+       where ended_at <= ? and unread > 0 and untold = 0 and (${exists.join(' or ')}) order by ended_at limit ?`)
+    this.#unread = free.map(where =>
       db.prepare<CallbackRow>(
         `select no, state, body_size, null as receiver_id from callbacks where ${where} limit ?`,
       ),
@@ -95,7 +100,7 @@ export class Sweeping implements Part<'sweep'> {
     this.#deleteAnswer = db.prepare('delete from answers where callback_id = ?')
     this.#keyless = db.prepare<{ receiver_id: string; receiver: number }>(`
       select receiver_id, receiver from mailboxes
-       where ended_at <= ? and keyless = 1 and unread = 0 and failed = 0 order by ended_at limit ?`)
+       where ended_at <= ? and keyless = 1 and unread = 0 and failed = 0 and untold = 0 order by ended_at limit ?`)
     this.#deleteMailbox = db.prepare('delete from mailboxes where receiver_id = ?')
     this.#deleteReceiver = db.prepare('delete from receivers where no = ?')
     this.#overdue = db.prepare<{ no: number; id: string; lane: Lane }>(
@@ -129,7 +134,7 @@ export class Sweeping implements Part<'sweep'> {
     for (const row of tally.first(this.#expired, now)) this.#markEnd(row, now)
     for (const row of tally.first(this.#lost)) this.#markEnd(row, now)
     mailboxes.flush()
-    const ended = tally.first(this.#untold).map(row => this.#tell(row))
+    const ended = tally.first(this.#untold).map(row => this.#tell(row, now))
     mailboxes.flush()
     this.#dropUnread(now - callbacksMs, tally, dropped)
     for (const row of tally.first(this.#ended, now - callbacksMs)) this.#dropEnded(row, dropped)
@@ -156,8 +161,8 @@ export class Sweeping implements Part<'sweep'> {
     if (mailbox !== undefined) mailboxes.markEnd(mailbox, now)
   }
 
-  #tell({ receiver_id, key, unread }: UntoldRow): Leftover {
-    this.#parts.mailboxes.find(receiver_id)?.tell()
+  #tell({ receiver_id, key, unread }: UntoldRow, now: number): Leftover {
+    this.#parts.mailboxes.find(receiver_id)?.tell(now)
     return { receiverId: receiver_id, ...optional('key', key), unread }
   }
 

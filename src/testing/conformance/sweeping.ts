@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { NOTHING_SWEPT, sweepAll } from './sweeps.js'
-import { type Area, DAY, HOUR, MINUTE, texts } from './trial.js'
+import { type Area, DAY, MINUTE, texts } from './trial.js'
 
 /** What retention lets go of among callbacks, and what it leaves alone. */
 export const sweeping: Area = {
@@ -118,17 +118,48 @@ export const sweeping: Area = {
       },
     },
     {
-      title:
-        'the retention of what nobody read counts from when its receiver expired, whoever noticed that when',
+      title: 'the retention of what nobody read counts from when the end of its receiver was told',
       async run(trial) {
-        const receiver = await trial.spawn('orders', { ttlMs: HOUR })
-        await trial.fill(receiver, 'a')
-        trial.pass(HOUR + 6 * DAY)
-        await trial.sweep()
-        trial.pass(DAY - 1)
+        const expired = await trial.spawn('expired', { ttlMs: MINUTE })
+        const lost = await trial.spawn(undefined, {}, { epoch: await trial.join() })
+        const shortened = await trial.spawn('shortened')
+        for (const receiver of [expired, lost, shortened]) await trial.fill(receiver, 'a')
+        trial.pass(300 * DAY)
+        await trial.spawn('shortened', { ttlMs: MINUTE })
+        trial.pass(8 * DAY)
+        const ids = [expired, lost, shortened].map(({ id }) => id).sort()
+        const told = await sweepAll(trial, { limit: 1 })
+        assert.deepEqual(told.flatMap(({ ended }) => ended.map(({ receiverId }) => receiverId)).sort(), ids)
+        assert.deepEqual(
+          told.flatMap(({ dropped }) => dropped),
+          [],
+        )
+        trial.pass(7 * DAY - 1)
         assert.deepEqual(await trial.sweep(), NOTHING_SWEPT)
+        assert.deepEqual(texts(await trial.take(expired)), ['a'])
         trial.pass(1)
-        assert.deepEqual((await trial.sweep()).dropped, [{ receiverId: receiver.id, callbacks: 1 }])
+        const { dropped } = await trial.sweep()
+        assert.deepEqual(dropped.map(({ receiverId }) => receiverId).sort(), [lost.id, shortened.id].sort())
+      },
+    },
+    {
+      title: 'receivers whose callbacks are all in hand do not stand before others that ended after them',
+      async run(trial) {
+        const held = [await trial.spawn('held/1'), await trial.spawn('held/2'), await trial.spawn('held/3')]
+        for (const receiver of held) await trial.fill(receiver, 'a')
+        for (const receiver of held) await trial.take(receiver)
+        for (const receiver of held) await trial.close(receiver)
+        trial.pass(1)
+        const free = await trial.spawn('free')
+        await trial.fill(free, 'b')
+        await trial.close(free)
+        trial.pass(7 * DAY)
+        const told = await sweepAll(trial, { limit: 1 })
+        assert.deepEqual(
+          told.flatMap(({ dropped }) => dropped),
+          [{ receiverId: free.id, callbacks: 1 }],
+        )
+        for (const receiver of held) assert.equal(await trial.unreadOf(receiver), 1)
       },
     },
     {
