@@ -18,11 +18,11 @@ export interface Policy {
 /** Time-out, conflict, too early, too many: the same request may succeed later. */
 const passing: ReadonlySet<number> = new Set([408, 409, 425, 429])
 
-export function isSuccess({ success }: Policy, status: number): boolean {
+function isSuccess({ success }: Policy, status: number): boolean {
   return success?.has(status) ?? (status >= 200 && status <= 299)
 }
 
-export function isFinal({ final }: Policy, status: number): boolean {
+function isFinal({ final }: Policy, status: number): boolean {
   return final?.has(status) ?? (status >= 400 && status <= 499 && !passing.has(status))
 }
 
