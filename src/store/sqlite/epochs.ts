@@ -10,15 +10,25 @@ interface NodeRow {
   readonly over: number
 }
 
+interface EpochRow {
+  readonly epoch: number
+}
+
 export class Epochs {
   readonly #known = new Map<number, NodeRow | undefined>()
   readonly #seenOver = new Set<number>()
   readonly #select
+  readonly #selectMarked
+  readonly #selectLapsed
   readonly #mark
   readonly #markOne
 
   constructor(connection: Connection) {
     this.#select = connection.prepare<NodeRow>('select lease_ends_at, over from nodes where epoch = ?')
+    this.#selectMarked = connection.prepare<EpochRow>('select epoch from nodes where over = 1')
+    this.#selectLapsed = connection.prepare<EpochRow>(
+      'select epoch from nodes where over = 0 and lease_ends_at <= ?',
+    )
     this.#mark = connection.prepare('update nodes set over = 1 where over = 0 and lease_ends_at <= ?')
     this.#markOne = connection.prepare('update nodes set over = 1 where epoch = ?')
   }
@@ -31,6 +41,12 @@ export class Epochs {
     if (now === undefined || row.lease_ends_at > now) return true
     this.#seenOver.add(epoch)
     return false
+  }
+
+  /** Those that are over and may hold something: few, because sweeping forgets the others. */
+  over(now: number): readonly number[] {
+    const rows = [...this.#selectMarked.all(), ...this.#selectLapsed.all(now)]
+    return [...new Set([...rows.map(row => row.epoch), ...this.#seenOver])]
   }
 
   /** Writes down which are over, for statements that ask the table. */

@@ -1,4 +1,4 @@
-import type { ReceiverSummary } from '../../model/receiver.js'
+import type { ReceiverState, ReceiverSummary } from '../../model/receiver.js'
 import type { NewsInput, NewsOutcome, ReceiverCommands } from '../receiving.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import type { Receivers } from './receivers.js'
@@ -12,7 +12,8 @@ export class Registry implements Part<'listReceivers' | 'news'> {
   readonly #parts: EngineParts
   readonly #receivers: Receivers
   readonly #page
-  readonly #pageByState
+  readonly #pageEnded
+  readonly #pageOpen
   readonly #byKey
   readonly #expiredUnmarked
   readonly #lostUnmarked
@@ -29,19 +30,23 @@ export class Registry implements Part<'listReceivers' | 'news'> {
     this.#page = db.prepare<IdRow>(
       'select receiver_id from mailboxes where receiver_id > ? order by receiver_id limit ?',
     )
-    this.#pageByState = db.prepare<IdRow>(
+    this.#pageEnded = db.prepare<IdRow>(
       'select receiver_id from mailboxes where state = ? and receiver_id > ? order by receiver_id limit ?',
     )
+    // What has ended and is not marked is stepped over, once for all pages: the next one begins behind it.
+    this.#pageOpen = db.prepare<IdRow>(`
+      select receiver_id from mailboxes
+       where state = 'open' and receiver_id > ? and (expires_at is null or expires_at > ?)
+         and (epoch is null or epoch not in (select value from json_each(?)))
+       order by receiver_id limit ?`)
     this.#byKey = db.prepare<IdRow>('select id as receiver_id from receivers where key = ?')
     this.#expiredUnmarked = db.prepare<IdRow>(
       "select receiver_id from mailboxes indexed by mailboxes_expiring where state = 'open' and expires_at <= ?",
     )
     this.#lostUnmarked = db.prepare<IdRow>(`
       select receiver_id from mailboxes indexed by mailboxes_bound
-       where state = 'open'
-         and epoch in (select epoch from nodes where over = 1
-                        union all
-                       select epoch from nodes where over = 0 and lease_ends_at <= ?)`)
+       where state = 'open' and epoch = ? and receiver_id > ? and (expires_at is null or expires_at > ?)
+       order by receiver_id limit ?`)
     this.#oldest = UNREAD.map(where =>
       db.prepare<{ received_at: number | null }>(
         // Ready ones are in order of `seq`, and the first is the oldest.
@@ -73,19 +78,13 @@ export class Registry implements Part<'listReceivers' | 'news'> {
   listReceivers(input: ListInput): readonly ReceiverSummary[] {
     const { now, limit, after = '', key, state } = input
     this.#parts.mailboxes.flush()
-    const found =
-      key !== undefined
-        ? this.#byKey.all(key).filter(row => row.receiver_id > after)
-        : state === undefined
-          ? this.#page.all(after, limit)
-          : undefined
-    const summaries = (rows: readonly IdRow[]) => rows.flatMap(row => this.#summary(row.receiver_id, now))
-    if (found !== undefined) {
-      return summaries(found).filter(summary => state === undefined || summary.state === state)
-    }
-    return state === 'open'
-      ? this.#listOpen(now, limit, after)
-      : summaries(this.#idsEnded(state ?? 'closed', now, limit, after)).slice(0, limit)
+    const ids =
+      key === undefined
+        ? this.#idsOf(state, now, limit, after)
+        : this.#byKey.all(key).filter(row => row.receiver_id > after)
+    return ids
+      .flatMap(row => this.#summary(row.receiver_id, now))
+      .filter(summary => state === undefined || summary.state === state)
   }
 
   news({ now, receiverIds, deliveryIds, callbackIds }: NewsInput): NewsOutcome {
@@ -107,33 +106,17 @@ export class Registry implements Part<'listReceivers' | 'news'> {
     }
   }
 
-  /** Pages until enough are open: those that ended and were not yet marked are stepped over. */
-  #listOpen(now: number, limit: number, after: string): readonly ReceiverSummary[] {
-    const open: ReceiverSummary[] = []
-    let from: string | undefined = after
-    while (from !== undefined && open.length < limit) {
-      const rows: readonly IdRow[] = this.#pageByState.all('open', from, limit)
-      for (const { receiver_id } of rows) {
-        const summary = this.#summary(receiver_id, now)
-        if (open.length < limit && summary[0]?.state === 'open') open.push(summary[0])
-      }
-      from = rows.length < limit ? undefined : rows.at(-1)?.receiver_id
-    }
-    return open
-  }
-
-  /** Those that are marked, and those whose end nobody has marked yet: few, because sweeping marks them. */
-  #idsEnded(state: 'closed' | 'expired', now: number, limit: number, after: string): readonly IdRow[] {
-    const { mailboxes } = this.#parts
-    const unmarked = [...this.#expiredUnmarked.all(now), ...this.#lostUnmarked.all(now)]
-      .filter(({ receiver_id }) => receiver_id > after)
-      .filter(({ receiver_id }) => {
-        const mailbox = mailboxes.find(receiver_id)
-        return mailbox !== undefined && mailboxes.stateOf(mailbox, now) === state
-      })
-    const marked = this.#pageByState.all(state, after, limit)
-    const ids = new Set([...marked, ...unmarked].map(row => row.receiver_id))
-    return [...ids].sort().map(receiver_id => ({ receiver_id }))
+  /** A page of ids, in order. */
+  #idsOf(state: ReceiverState | undefined, now: number, limit: number, after: string): readonly IdRow[] {
+    if (state === undefined) return this.#page.all(after, limit)
+    const over = this.#parts.epochs.over(now)
+    if (state === 'open') return this.#pageOpen.all(after, now, JSON.stringify(over), limit)
+    const unmarked =
+      state === 'expired'
+        ? this.#expiredUnmarked.all(now).filter(row => row.receiver_id > after)
+        : over.flatMap(epoch => this.#lostUnmarked.all(epoch, after, now, limit))
+    const marked = this.#pageEnded.all(state, after, limit)
+    return [...marked, ...unmarked].sort((a, b) => (a.receiver_id < b.receiver_id ? -1 : 1)).slice(0, limit)
   }
 
   #summary(receiverId: string, now: number): readonly ReceiverSummary[] {

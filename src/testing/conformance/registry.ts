@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ReceiverRecord } from '../../model/receiver.js'
-import { type Area, MINUTE } from './trial.js'
+import { type Area, DAY, MINUTE, SECOND } from './trial.js'
 
 /** What can be seen of all receivers. */
 export const registry: Area = {
@@ -43,6 +43,39 @@ export const registry: Area = {
         assert.deepEqual(await keysOf({ state: 'expired' }), ['expired'])
         assert.deepEqual(await keysOf({ key: 'closed' }), ['closed'])
         assert.deepEqual(await keysOf({ key: 'closed', state: 'open' }), [])
+      },
+    },
+    {
+      title: 'lists in pages those in one state, each once, whether or not anybody has noticed their end',
+      async run(trial) {
+        const [first, second] = [await trial.join(), await trial.join()]
+        const spawned: Record<string, string[]> = { open: [], closed: [], expired: [] }
+        for (let index = 0; index < 24; index += 1) {
+          const kinds = [
+            () => trial.spawn(`open/${index}`, { ttlMs: DAY }),
+            () => trial.spawn(undefined, {}, { epoch: first }),
+            () => trial.spawn(`expired/${index}`, { ttlMs: MINUTE }),
+            () => trial.spawn(undefined, { ttlMs: DAY }, { epoch: second }),
+            () => trial.spawn(undefined, { ttlMs: SECOND }, { epoch: second }),
+            () => trial.spawn(undefined),
+          ]
+          const { id } = await (kinds[index % 6] ?? assert.fail)()
+          spawned[['open', 'closed', 'expired', 'closed', 'expired', 'open'][index % 6] ?? '']?.push(id)
+        }
+        trial.pass(MINUTE)
+        for (const notice of [false, true]) {
+          if (notice) await trial.sweep({ limit: 3 })
+          for (const [state, ids] of Object.entries(spawned)) {
+            const listed: string[] = []
+            for (let after: string | undefined; ; after = listed.at(-1)) {
+              const ask = { now: trial.now, limit: 3, state: state as ReceiverRecord['state'] }
+              const page = await trial.session.listReceivers(after === undefined ? ask : { ...ask, after })
+              listed.push(...page.map(({ id }) => id))
+              if (page.length < 3) break
+            }
+            assert.deepEqual(listed, ids.sort(), state)
+          }
+        }
       },
     },
     {
