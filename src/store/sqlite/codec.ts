@@ -1,4 +1,5 @@
 import type { AcceptInput } from '../receiving.js'
+import { StoreFault } from './fault.js'
 
 // Values between the engine's thread and the caller's. Structured clone copies the whole pool that a small Buffer is a
 // window of, so bytes travel by themselves: all of a batch in one ArrayBuffer that changes hands, with markers in the
@@ -15,8 +16,15 @@ export class Packer {
   readonly #chunks: Uint8Array[] = []
   #length = 0
 
-  /** The same value with markers for bytes. */
+  /**
+   * The same value with markers for bytes.
+   *
+   * @throws StoreFault `refused` for what cannot cross to another thread.
+   */
   pack(value: unknown): unknown {
+    if (typeof value === 'function' || typeof value === 'symbol') {
+      throw new StoreFault('refused', `a store takes plain data, without a ${typeof value}`)
+    }
     if (typeof value !== 'object' || value === null) return value
     if (value instanceof Uint8Array) return this.add(value)
     if (Array.isArray(value)) return value.map(item => this.pack(item))

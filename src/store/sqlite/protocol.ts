@@ -2,7 +2,7 @@ import type { Command, Result } from '../group-commit.js'
 import type { CommandName, Input } from '../store.js'
 import { type AcceptRow, fromAccept, Packer, toAccept, unpack } from './codec.js'
 import type { EngineResult } from './engine.js'
-import type { FaultRecord } from './fault.js'
+import { type FaultRecord, StoreFault } from './fault.js'
 import type { OpenOptions } from './open-file.js'
 
 // What the caller's thread and the engine's say to each other. Each request has one reply, and there is one at a time.
@@ -26,15 +26,29 @@ type PackedCommand = AcceptRow | { readonly name: CommandName; readonly input: u
 /** So is its outcome: the callback's number. */
 type PackedResult = number | EngineResult
 
-export function packBatch(batch: readonly Command[]): BatchRequest {
+/** What is refused is left out of the request: by its place in the batch, in order, why. */
+export interface PackedBatch {
+  readonly request: BatchRequest
+  readonly refused: ReadonlyMap<number, StoreFault>
+}
+
+export function packBatch(batch: readonly Command[]): PackedBatch {
   const packer = new Packer()
-  const commands = batch.map(
-    (command): PackedCommand =>
-      command.name === 'accept'
-        ? fromAccept(command.input, packer)
-        : { name: command.name, input: packer.pack(command.input) },
-  )
-  return { type: 'batch', commands, bytes: packer.toBuffer() }
+  const commands: PackedCommand[] = []
+  const refused = new Map<number, StoreFault>()
+  for (const [index, command] of batch.entries()) {
+    try {
+      commands.push(
+        command.name === 'accept'
+          ? fromAccept(command.input, packer)
+          : { name: command.name, input: packer.pack(command.input) },
+      )
+    } catch (error) {
+      if (!(error instanceof StoreFault)) throw error
+      refused.set(index, error)
+    }
+  }
+  return { request: { type: 'batch', commands, bytes: packer.toBuffer() }, refused }
 }
 
 export function unpackBatch({ commands, bytes }: BatchRequest): readonly Command[] {

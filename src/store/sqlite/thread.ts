@@ -49,16 +49,20 @@ export class EngineThread implements Host {
 
   async execute(batch: readonly Command[]): Promise<readonly Result[]> {
     const worker = this.#worker ?? (await this.#restart())
-    const request = packBatch(batch)
+    const { request, refused } = packBatch(batch)
     const reply = await this.#ask(worker, request, [request.bytes])
     if (reply.type === 'failed') throw toError(reply.fault, this.#path)
     if (reply.type === 'done') throw new StoreUnavailableError('The store gave no answer')
     let isBroken = false
-    const results = unpackResults(reply, fault => {
-      isBroken ||= fault.fault === 'io'
-      return toError(fault, this.#path)
-    })
+    const results = [
+      ...unpackResults(reply, fault => {
+        isBroken ||= fault.fault === 'io'
+        return toError(fault, this.#path)
+      }),
+    ]
     if (isBroken) await this.#stop()
+    for (const [index, fault] of refused)
+      results.splice(index, 0, { ok: false, error: toError(fault, this.#path) })
     return results
   }
 
@@ -105,7 +109,11 @@ export class EngineThread implements Host {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject }
       worker.ref()
-      worker.postMessage(request, handedOver)
+      try {
+        worker.postMessage(request, handedOver)
+      } catch (error) {
+        this.#settle()?.reject(error as Error)
+      }
     })
   }
 

@@ -85,6 +85,36 @@ it('an error of input or output ends the thread: what it believes of the file ma
   await host.close()
 })
 
+it('refuses a command that is not plain data, and carries out the others of its batch', async () => {
+  const path = temporaryFile()
+  const host = new EngineThread(path, locate())
+  await host.open({ path, now: 0, isReopened: false })
+  const count: Command = { name: 'countDue', input: { now: 0 } }
+  const odd = (what: unknown) => ({ name: 'countDue', input: { now: 0, what } }) as Command
+  const results = await host.execute([
+    odd(() => true),
+    count,
+    odd([Symbol('x')]),
+    count,
+    odd({ deep: () => 1 }),
+  ])
+  expect(results.map(({ ok }) => ok)).toEqual([false, true, false, true, false])
+  expect(results[0]).toMatchObject({ error: { code: 'invalid_options', retryable: false } })
+  await host.close()
+})
+
+it('goes on, and keeps no process alive, after a request that cannot be sent', async () => {
+  const path = temporaryFile()
+  const child = new Child(`
+    const session = await sqlite({ path: ${JSON.stringify(path)} }).open()
+    const odd = { callbackId: () => 1, receiverId: 'r', now: 0, headers: '[]', body: new Uint8Array() }
+    await session.accept(odd).catch(error => print(error.name))
+    print(await session.countDue({ now: 0 }))
+    await session.accept(odd).catch(error => print(error.name))`)
+  expect(await child.exited).toBe(0)
+  expect(child.lines).toEqual(['DataCloneError', '0', 'DataCloneError'])
+})
+
 it('neither an open store nor an idle one keeps a process alive, and a command under way does', async () => {
   const path = temporaryFile()
   const child = new Child(`
