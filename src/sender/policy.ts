@@ -2,6 +2,7 @@ import { type RetrySettings, retryDelay } from '../core/backoff.js'
 import type { AfterAttempt, DeliveryRecord } from '../model/delivery.js'
 import type { Tried } from './attempt.js'
 import type { HeaderList } from './headers.js'
+import { retryAfterMs } from './retry-after.js'
 
 /** How a lane's deliveries are sent, read anew at each attempt. */
 export interface Policy {
@@ -26,7 +27,10 @@ function isFinal({ final }: Policy, status: number): boolean {
   return final?.has(status) ?? (status >= 400 && status <= 499 && !passing.has(status))
 }
 
-/** What becomes of a delivery after an attempt. A status that counts as success is never final. */
+/**
+ * What becomes of a delivery after an attempt. A status that counts as success is never final. The next attempt is not
+ * before the schedule's time, nor before the one that the endpoint asks for.
+ */
 export function afterAttempt(
   policy: Policy,
   {
@@ -51,8 +55,12 @@ export function afterAttempt(
   }
 
   const elapsedMs = now - (delivery.firstAttemptAt ?? startedAt)
-  const delayMs = retryDelay(policy.retry, { attempt: delivery.attempts + 1, elapsedMs, random })
-  if (delayMs === undefined) return { status: 'dead', reason: 'exhausted' }
+  const scheduledMs = retryDelay(policy.retry, { attempt: delivery.attempts + 1, elapsedMs, random })
+  if (scheduledMs === undefined) return { status: 'dead', reason: 'exhausted' }
+  const askedMs = tried.type === 'answered' ? (retryAfterMs(tried.answer.headers, now) ?? 0) : 0
+  const delayMs = Math.max(scheduledMs, askedMs)
+  const { giveUpAfterMs = Number.POSITIVE_INFINITY } = policy.retry
+  if (elapsedMs + delayMs > giveUpAfterMs) return { status: 'dead', reason: 'exhausted' }
   const dueAt = now + delayMs
   return dueAt >= delivery.deadlineAt ? { status: 'dead', reason: 'expired' } : { status: 'due', dueAt }
 }
