@@ -127,6 +127,8 @@ export interface CallbackCommands {
    * `limit` are returned as `ungrouped`, in order of `seq`, to be named in the `groups` of the next call. `groups` is
    * heeded for callbacks that could be taken now, before anything is taken; a group, once given, stays.
    *
+   * A store may hand out fewer than it could, or none, where the bodies would be too many at once: `lookAgainAt` says so.
+   *
    * Under an epoch that is over nothing is taken or named, and only `state` and `unread` are told.
    */
   claim(input: ClaimInput): ClaimOutcome

@@ -7,9 +7,6 @@ import type { Mailbox } from './mailboxes.js'
 import { CALLBACK_COLUMNS, type CallbackRow, toRecord } from './rows.js'
 import { storable } from './values.js'
 
-/** What one claim hands out at most, in bytes of bodies; the first is handed out whatever its size. */
-const LARGEST_CLAIM_BYTES = 8 * 1024 * 1024
-
 /** Handing callbacks out. Each step reads from an index no more rows than it was asked for. */
 export class Claiming implements Part<'claim'> {
   readonly #parts: EngineParts
@@ -113,36 +110,39 @@ export class Claiming implements Part<'claim'> {
     const missing = limit - taken.callbacks.length
     const dueUngrouped = due.filter(row => row.grp === null)
     const ready = missing > 0 ? this.#ready.all(mailbox.receiver, missing) : []
-    const ungrouped = inOrder(dueUngrouped, ready).slice(0, Math.max(0, missing))
+    const rows = inOrder(dueUngrouped, ready).slice(0, Math.max(0, missing))
+    const named = this.#fitting(rows)
     return {
-      ...taken,
-      ungrouped: ungrouped.map(row => toRecord(row, mailbox.receiverId, this.#bodies.of(row))),
+      callbacks: taken.callbacks,
+      ungrouped: named.map(row => toRecord(row, mailbox.receiverId, this.#bodies.of(row))),
+      isCut: taken.isCut || named.length < rows.length,
     }
   }
 
-  /** Hands rows out until their bodies are too many bytes for one answer. */
   #handOut(mailbox: Mailbox, epoch: number, rows: readonly CallbackRow[]): Omit<Taken, 'ungrouped'> {
-    const callbacks: ClaimedCallback[] = []
-    let bytes = 0
-    for (const row of rows) {
-      bytes += row.body_size
-      if (callbacks.length > 0 && bytes > LARGEST_CLAIM_BYTES) break
+    const callbacks = this.#fitting(rows).map((row): ClaimedCallback => {
       this.#take.run(epoch, row.no)
-      callbacks.push({
+      return {
         ...toRecord(row, mailbox.receiverId, this.#bodies.of(row)),
         attempt: row.attempt + 1,
         failures: row.failures,
         fence: row.fence + 1,
-      })
-    }
+      }
+    })
     return { callbacks, isCut: callbacks.length < rows.length }
+  }
+
+  /** The first rows, as many as the batch has room for. */
+  #fitting(rows: readonly CallbackRow[]): readonly CallbackRow[] {
+    const end = rows.findIndex(row => !this.#parts.budget.take(row.body_size))
+    return end < 0 ? rows : rows.slice(0, end)
   }
 }
 
 interface Taken {
   readonly callbacks: readonly ClaimedCallback[]
   readonly ungrouped: readonly CallbackRecord[]
-  /** More is ready than fits into one answer. */
+  /** More is ready than the batch has room for. */
   readonly isCut: boolean
 }
 

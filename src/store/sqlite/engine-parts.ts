@@ -1,4 +1,5 @@
 import type { CommandName, Commands } from '../store.js'
+import type { Budget } from './budget.js'
 import type { Connection } from './driver.js'
 import type { Epochs } from './epochs.js'
 import type { Mailboxes } from './mailboxes.js'
@@ -10,6 +11,7 @@ export interface EngineParts {
   readonly epochs: Epochs
   readonly mailboxes: Mailboxes
   readonly origins: Origins
+  readonly budget: Budget
 }
 
 export type Part<N extends CommandName> = Pick<Commands, N>

@@ -1,6 +1,7 @@
 import type { Command, Result } from '../group-commit.js'
 import type { CommandName, Commands, Input, Outcome } from '../store.js'
 import { Accepting } from './accepting.js'
+import { Budget } from './budget.js'
 import { Claiming } from './claiming.js'
 import { Dispatching } from './dispatching.js'
 import type { Connection } from './driver.js'
@@ -57,20 +58,32 @@ export class Engine {
   constructor(db: Connection) {
     this.#db = db
     const epochs = new Epochs(db)
-    this.#parts = { db, epochs, mailboxes: new Mailboxes(db, epochs), origins: new Origins(db) }
+    this.#parts = {
+      db,
+      epochs,
+      mailboxes: new Mailboxes(db, epochs),
+      origins: new Origins(db),
+      budget: new Budget(),
+    }
     this.#commands = commandsOf(this.#parts)
     this.#begin = db.prepare('begin immediate')
     this.#commit = db.prepare('commit')
   }
 
   execute(batch: readonly Command[]): readonly EngineResult[] {
+    this.#parts.budget.renew()
+    return this.#execute(batch)
+  }
+
+  #execute(batch: readonly Command[]): readonly EngineResult[] {
     try {
       return this.#attempt(batch)
     } catch (error) {
       const fault = this.#faultOf(error)
       // A single command has had its transaction; after an input or output error nobody knows what the file holds.
       if (batch.length === 1 || fault.fault === 'io') return batch.map(() => ({ ok: false, fault }))
-      return batch.flatMap(command => this.execute([command]))
+      this.#parts.budget.renew()
+      return batch.flatMap(command => this.#execute([command]))
     }
   }
 

@@ -164,6 +164,37 @@ it('hands out no more than fits into one answer, and asks to look again for the 
   )
 })
 
+it('hands out no more in one batch, however many claims are in it, and the rest to those who look again', async () => {
+  await Trial.run(
+    async () => createSqlite({ ...SETTINGS, path: temporaryFile() }),
+    async trial => {
+      const receivers = await Promise.all(
+        Array.from({ length: 6 }, (_, index) => trial.spawn(`orders/${index}`)),
+      )
+      const body = new Uint8Array(2 * 1024 * 1024)
+      for (const receiver of receivers) {
+        for (let count = 0; count < 3; count++) await trial.post(receiver, '', { body })
+      }
+      for (const ordered of [false, true]) {
+        const handed = await Promise.all(receivers.map(receiver => trial.claim(receiver, { ordered })))
+        const counts = handed.map(({ callbacks, ungrouped }) => callbacks.length + ungrouped.length)
+        expect(counts).toEqual([3, 1, 0, 0, 0, 0])
+        expect(handed.map(({ lookAgainAt }) => lookAgainAt)).toEqual([undefined, ...Array(5).fill(trial.now)])
+        const claims = handed.flatMap(({ callbacks }) => callbacks.map(callback => trial.toClaim(callback)))
+        await Promise.all(
+          claims.map(claim => trial.session.release({ claim, now: trial.now, as: 'uncounted' })),
+        )
+      }
+      let rest = 0
+      for (let look = 0; look < 5; look++) {
+        const handed = await Promise.all(receivers.map(receiver => trial.take(receiver)))
+        rest += handed.flat().length
+      }
+      expect(rest).toBe(18)
+    },
+  )
+})
+
 it('without the file of the thread the engine runs on the calling thread, and a note says so', async () => {
   const cache = join(ROOT, 'node_modules', '.cache')
   mkdirSync(cache, { recursive: true })
