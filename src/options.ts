@@ -112,7 +112,7 @@ export interface ServerOptions {
 export interface ListenOptions extends ServerOptions {
   /** Default 3000; 0 takes any free one. */
   port?: number
-  /** Default: loopback without a `publicUrl`, every interface with one. */
+  /** Default: every interface (IPv4); loopback without a `publicUrl`, or with one of this machine. */
   host?: string
 }
 

@@ -80,7 +80,7 @@ export class CallbackServer implements AsyncDisposable {
   }
 
   /**
-   * Opens store and port (default 3000). Without `publicUrl` it listens on loopback only.
+   * Opens store and port (default 3000). Without a `publicUrl`, or with one of this machine, it listens on loopback only.
    *
    * @throws InvalidOptionsError when an option is wrong or the port is taken.
    * @throws StoreInUseError when another process has the store and does not leave within 15 s.
@@ -88,7 +88,7 @@ export class CallbackServer implements AsyncDisposable {
    */
   static async listen(options: ListenOptions = {}): Promise<CallbackServer> {
     const { publicUrl } = options
-    const host = options.host ?? (publicUrl === undefined ? '127.0.0.1' : '0.0.0.0')
+    const host = options.host ?? (isLocal(publicUrl) ? '127.0.0.1' : '0.0.0.0')
     let local = 'http://localhost' // until the port is known; nothing of it is given to anybody before
     const server = await CallbackServer.open({ ...options, publicUrl: publicUrl ?? (() => local) })
     try {
@@ -321,4 +321,12 @@ function toSpawnArguments<T>(given: SpawnArguments<T>): [key: string | undefined
   throw new InvalidOptionsError(
     'The key of a receiver must be a text; leave it out for a receiver without a key',
   )
+}
+
+/** Nobody but this machine is told a loopback URL, so nobody else has to get in. */
+function isLocal(publicUrl: string | (() => string) | undefined): boolean {
+  if (publicUrl === undefined) return true
+  if (typeof publicUrl !== 'string' || !URL.canParse(publicUrl)) return false
+  const { hostname } = new URL(publicUrl)
+  return hostname === 'localhost' || hostname.startsWith('127.')
 }

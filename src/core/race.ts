@@ -73,6 +73,8 @@ function call(name: string, branch: () => Wait<unknown>): Wait<unknown> {
   const wait = branch()
   if (typeof wait?.then === 'function' && typeof wait.cancel === 'function') return wait
 
+  // It is under way all the same, and nobody will ever look at it.
+  if (typeof wait?.then === 'function') wait.then(undefined, () => {})
   throw new InvalidOptionsError(
     `Branch '${name}' of the race cannot be cancelled: return the wait itself, not an async function or a 'then' of it`,
   )

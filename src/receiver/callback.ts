@@ -49,8 +49,7 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
   readonly #settler: Settler
   readonly #respond: Respond
   readonly #controller = new AbortController()
-  /** Resolves when the hand-out is over, and the store has been told. */
-  readonly ended: Promise<void>
+  readonly #ended: Promise<void>
   #onEnd: () => void = () => {}
   #end: Promise<boolean> | undefined
   #abandoned: Error | undefined
@@ -62,9 +61,14 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
     this.#prepared = prepared
     this.#settler = parts.settler
     this.#respond = parts.respond
-    this.ended = new Promise(resolve => {
+    this.#ended = new Promise(resolve => {
       this.#onEnd = resolve
     })
+  }
+
+  /** Resolves when the hand-out is over, and the store has been told. */
+  get ended(): Promise<void> {
+    return this.#ended
   }
 
   get signal(): AbortSignal {

@@ -85,8 +85,11 @@ export class Mailboxes {
     const callback = new HandedOut<T>(prepared, { settler: this.settler, respond })
     const { receiverId, seq, attempt } = prepared.record
     this.#inHand.set(callback.id, { receiverId, callback: new WeakRef(callback) })
-    this.#forgotten.register(callback, prepared.claim, callback)
+    // Not the callback itself: what runs at its end must not keep it.
+    const token = {}
+    this.#forgotten.register(callback, prepared.claim, token)
     const over = () => {
+      this.#forgotten.unregister(token)
       this.#inHand.delete(prepared.record.id)
     }
     callback.ended.then(over, over)

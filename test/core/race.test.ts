@@ -169,6 +169,18 @@ describe('race', () => {
     )
   })
 
+  it('refuses a branch that gives a plain promise, and hears of its rejection', async () => {
+    const unheard: unknown[] = []
+    const hear = (reason: unknown) => unheard.push(reason)
+    process.on('unhandledRejection', hear)
+    const late = Promise.reject(new Error('later')) as unknown as Wait<void>
+    await expect(race({ late: () => late })).rejects.toThrow(InvalidOptionsError)
+    await new Promise(resolve => setImmediate(resolve))
+    process.off('unhandledRejection', hear)
+
+    expect(unheard).toEqual([])
+  })
+
   it('refuses a branch that gives a plain promise, and cancels what was made before it', async () => {
     const [a, b] = [start('a'), start('b')]
     const plain = b.wait.catch(() => {})

@@ -105,6 +105,24 @@ describe('a wait forgotten in a Promise.race inside a loop', () => {
     expect(logged.map(({ message }) => message)).toEqual([expect.stringContaining('dropped without ack')])
   })
 
+  it('what has an end of its own is not taken for dropped', async () => {
+    await using bench = await openTestServer()
+    const { server, clock, post, logged } = bench
+    const receiver = await server.spawn<Numbered>('ended')
+    let turns = 0
+    await (async () => {
+      for (const n of [1, 2, 3]) await post(receiver.url, { n })
+      await (await receiver.next()).ack()
+      await (await receiver.next()).release({ delay: '1h' })
+      for await (const _ of receiver.stream({ idle: 0 })) turns++
+      await clock.settle()
+    })()
+
+    await collectGarbage(() => logged.length > 0)
+
+    expect([turns, logged]).toEqual([1, []])
+  })
+
   it('is one of two on one receiver: each consumer gets one callback', async () => {
     await using bench = await openTestServer()
     const { server, post } = bench

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { describe, expect, it } from 'vitest'
+import { createServer, Server } from 'node:http'
+import { describe, expect, it, vi } from 'vitest'
 import {
   CallbackServer,
   InvalidOptionsError,
@@ -29,6 +29,17 @@ describe('listen', () => {
     expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
     expect([answer.status, await answer.text()]).toEqual([202, ''])
     expect((await receiver.next()).data).toEqual({ hello: 'world' })
+  })
+
+  it('listens on loopback when its public URL is of this machine', async () => {
+    const listened = vi.spyOn(Server.prototype, 'listen')
+    const options = { port: 0, store: 'memory:', logger: recordingLogger([]) }
+    await using local = await CallbackServer.listen({ ...options, publicUrl: 'http://localhost:3000' })
+    await using open = await CallbackServer.listen({ ...options, publicUrl: 'https://hooks.example.com' })
+
+    expect([local.url, open.url]).toEqual(['http://localhost:3000', 'https://hooks.example.com'])
+    expect(listened.mock.calls.map(([, host]) => host)).toEqual(['127.0.0.1', '0.0.0.0'])
+    listened.mockRestore()
   })
 
   it('says which port is taken', async () => {
