@@ -120,7 +120,7 @@ export class EndpointRefusedError extends LonglineError<'endpoint_refused'> {
 /** This node could not renew its lease in time; its work may be another node's by now. */
 export class LeaseLostError extends LonglineError<'lease_lost'> {
   constructor(message = 'The lease of this node ran out; its work goes on elsewhere') {
-    super('lease_lost', message, { retryable: true })
+    super('lease_lost', message)
   }
 }
 
