@@ -26,6 +26,7 @@ const byCode: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'timed out connecting',
   ENOTFOUND: 'name not found',
   EAI_AGAIN: 'name look-up failed',
+  LOOKUP_TIMEOUT: 'timed out looking up the name',
   EHOSTUNREACH: 'host unreachable',
   ENETUNREACH: 'network unreachable',
   UND_ERR_HEADERS_OVERFLOW: 'header of the answer is too large',

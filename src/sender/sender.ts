@@ -42,7 +42,7 @@ export class Sender {
     this.#parts = parts
     this.#carrier =
       fetch === undefined
-        ? createTransport({ guard, connectTimeoutMs: DEFAULTS.connectTimeoutMs })
+        ? createTransport({ guard, clock, connectTimeoutMs: DEFAULTS.connectTimeoutMs })
         : createFetchCarrier(fetch)
     this.#endpoints = new Endpoints({ allowInsecure, development, ...(fetch === undefined ? { guard } : {}) })
     this.#waits = new DeliveryWaits({ session, watch, clock, onError })

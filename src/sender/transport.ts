@@ -1,31 +1,29 @@
 import { lookup as systemLookup } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
+import type { Clock } from '../core/clock.js'
 import { AddressRefusedError, type CarriedRequest, type Carrier, type OpenAnswer } from './carrier.js'
 import type { Guard } from './guard.js'
 import type { HeaderList } from './headers.js'
+import { LookUps, type Resolved, type ResolveName, toCodedError } from './look-ups.js'
 
 // Requests over sockets of our own: the only file that resolves names or opens connections to the world.
 //
 // Owns:   the connections, kept open for the next request to the same origin.
-// Leaves: which addresses are good (guard), how long an attempt may take (attempt), what an error means (network-errors).
+// Leaves: which addresses are good (guard), whose turn it is to be looked up (look-ups), how long an attempt may take
+//         (attempt), what an error means (network-errors).
 //
-//   T1. A name is resolved once for each connection; only addresses that were judged good are connected to, so a name
-//       that changes between look-up and connect changes nothing.
+//   T1. A name is resolved at most once for each connection; only addresses that were judged good are connected to, so
+//       a name that changes between look-up and connect changes nothing.
 //   T2. A literal address is judged as well: nobody resolves it, so no look-up could have.
 //   T3. What the socket is connected to in the end is judged once more, before a byte is written.
-//   T4. A redirect is an answer like any other. Of a body only the beginning is read; then the connection is let go.
-
-export interface Resolved {
-  readonly address: string
-  readonly family: number
-}
-
-/** Every address of a name. */
-export type ResolveName = (hostname: string) => Promise<readonly Resolved[]>
+//   T4. A redirect is an answer like any other. Whoever reads no further in a body lets the connection go.
+//   T5. The look-up comes before the connection, and its wait for a turn before both: neither uses up their time.
 
 export interface TransportParts {
   readonly guard: Pick<Guard, 'judge'>
+  readonly clock: Clock
+  /** For the look-up, and again for the connection. */
   readonly connectTimeoutMs: number
   /** Default: as the operating system does. */
   readonly resolve?: ResolveName
@@ -33,18 +31,23 @@ export interface TransportParts {
 
 export function createTransport({
   guard,
+  clock,
   connectTimeoutMs,
   resolve = resolveBySystem,
 }: TransportParts): Carrier {
+  const lookUps = new LookUps({ clock, timeoutMs: connectTimeoutMs, resolve })
   const agent = new Agent({
-    connect: createConnector({ guard, connectTimeoutMs, resolve }),
+    connect: createConnector({ guard, connectTimeoutMs, lookUps }),
     // An attempt has a time-out of its own.
     headersTimeout: 0,
     bodyTimeout: 0,
   })
   return {
     carry: (request, signal) => carry(agent, request, signal),
-    close: () => agent.destroy(),
+    close: () => {
+      lookUps.close()
+      return agent.destroy()
+    },
   }
 }
 
@@ -69,52 +72,67 @@ async function carry(
 function createConnector({
   guard,
   connectTimeoutMs,
-  resolve,
-}: Required<TransportParts>): buildConnector.connector {
-  const lookup: LookupFunction = (hostname, options, callback) => {
-    resolve(hostname).then(
-      found => {
-        const judged = found.map(address => ({ ...address, reason: guard.judge(address.address) }))
-        const good = judged.filter(({ reason }) => reason === undefined)
-        const [first] = good
-        if (first !== undefined) {
-          if (options.all === true) {
-            callback(
-              null,
-              good.map(({ address, family }) => ({ address, family })),
-            )
-          } else callback(null, first.address, first.family)
-          return
-        }
-        const [bad] = judged
-        if (bad === undefined) callback(toCodedError('ENOTFOUND'), '')
-        else callback(new AddressRefusedError(`${hostname} leads to ${bad.address}, ${bad.reason}`), '')
-      },
-      (error: Error) => callback(error, ''),
-    )
+  lookUps,
+}: Pick<TransportParts, 'guard' | 'connectTimeoutMs'> & { lookUps: LookUps }): buildConnector.connector {
+  /** The addresses that the connection being made may use. The platform asks for them within the call that makes it. */
+  let usable: readonly Resolved[] = []
+  const lookup: LookupFunction = (_, options, callback) => {
+    const [first, ...others] = usable
+    process.nextTick(() => {
+      if (first === undefined) callback(toCodedError('ENOTFOUND'), '')
+      else if (options.all === true) callback(null, [first, ...others])
+      else callback(null, first.address, first.family)
+    })
   }
   const connect = buildConnector({ timeout: connectTimeoutMs, lookup } as buildConnector.BuildOptions)
 
+  const refuseBad = (host: string, address: string) => {
+    const reason = guard.judge(address)
+    if (reason === undefined) return
+    throw new AddressRefusedError(
+      host === address ? `${host} is ${reason}` : `${host} leads to ${address}, ${reason}`,
+    )
+  }
+  const findGood = async (host: string): Promise<readonly Resolved[]> => {
+    const found = await lookUps.find(host)
+    const good = found.filter(({ address }) => guard.judge(address) === undefined)
+    const [first] = found
+    if (first === undefined) throw toCodedError('ENOTFOUND')
+    if (good.length === 0) refuseBad(host, first.address)
+    return good.map(({ address, family }) => ({ address, family }))
+  }
+
   return (options, callback) => {
     const host = options.hostname.replace(/^\[(.*)\]$/, '$1')
-    const reason = isIP(host) === 0 ? undefined : guard.judge(host)
-    if (reason !== undefined) return callback(new AddressRefusedError(`${host} is ${reason}`), null)
-
-    connect(options, (...[error, socket]) => {
-      if (error !== null) return callback(error, null)
-      const { remoteAddress } = socket
-      if (remoteAddress === undefined) return callback(toCodedError('ECONNRESET'), null) // it is gone again
-      const reasonNow = guard.judge(remoteAddress)
-      if (reasonNow === undefined) return callback(null, socket)
-      socket.destroy()
-      callback(new AddressRefusedError(`${options.hostname} leads to ${remoteAddress}, ${reasonNow}`), null)
-    })
+    const open = (addresses: readonly Resolved[]) => {
+      usable = addresses
+      connect(options, (...[error, socket]) => {
+        if (error !== null) return callback(error, null)
+        const { remoteAddress } = socket
+        try {
+          if (remoteAddress === undefined) throw toCodedError('ECONNRESET') // it is gone again
+          refuseBad(host, remoteAddress)
+        } catch (refusal) {
+          socket.destroy()
+          return callback(toError(refusal), null)
+        }
+        callback(null, socket)
+      })
+      usable = []
+    }
+    const prepare = async () => {
+      if (isIP(host) === 0) return findGood(host)
+      refuseBad(host, host)
+      return []
+    }
+    prepare()
+      .then(open)
+      .catch(error => callback(toError(error), null))
   }
 }
 
-/** As the platform would report it. */
-function toCodedError(code: string): Error {
-  return Object.assign(new Error(code), { code })
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('something else than an error was thrown')
 }
 
 function resolveBySystem(hostname: string): Promise<readonly Resolved[]> {

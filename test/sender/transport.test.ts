@@ -21,7 +21,12 @@ const developing = new Guard({ allowPrivate: false, development: () => true })
 const strict = new Guard({ allowPrivate: false, development: () => false })
 
 function open(parts: Partial<TransportParts> = {}): Carrier {
-  const transport = createTransport({ guard: developing, connectTimeoutMs: 5_000, ...parts })
+  const transport = createTransport({
+    guard: developing,
+    clock: systemClock,
+    connectTimeoutMs: 5_000,
+    ...parts,
+  })
   closing.push(() => transport.close())
   return transport
 }
@@ -382,12 +387,66 @@ describe('a connection', () => {
     })
   })
 
-  it('that does not come about has a time-out of its own', async () => {
-    const carrier = open({ resolve: () => new Promise(() => {}), connectTimeoutMs: 20 })
-    expect(await attempt('http://slow.example/', { carrier })).toEqual({
-      type: 'failed',
-      error: 'timed out connecting',
+  it('to a name that nobody answers for has a time-out of its own', async () => {
+    const clock = new ManualClock()
+    const carrier = open({ clock, resolve: () => new Promise(() => {}) })
+    const tried = attempt('http://slow.example/', { carrier })
+    await clock.advance('4999ms')
+    expect(await Promise.race([tried, 'pending'])).toBe('pending')
+    await clock.advance('1ms')
+    expect(await tried).toEqual({ type: 'failed', error: 'timed out looking up the name' })
+  })
+
+  it('does not lose its time while its name waits for a turn', async () => {
+    const server = await serve((_, response) => void response.end('ok'))
+    const clock = new ManualClock()
+    const [early, late] = [deferred<void>(), deferred<void>()]
+    const carrier = open({
+      clock,
+      resolve: async name => {
+        await (name.startsWith('last') ? late : early).promise
+        return [{ address: '127.0.0.1', family: 4 }]
+      },
     })
+    const [one, two, last] = ['one', 'two', 'last'].map(name =>
+      attempt(`http://${name}.example:${server.port}/`, { carrier }),
+    )
+    await clock.advance('4s')
+    early.resolve()
+    expect([answered(await one).status, answered(await two).status]).toEqual([200, 200])
+    await clock.advance('4s')
+    late.resolve()
+    expect(answered(await last).status).toBe(200)
+  })
+
+  it('whose addresses cannot be judged is a failure, and not the end of the process', async () => {
+    const carrier = open({
+      guard: {
+        judge: () => {
+          throw new RangeError('secret')
+        },
+      },
+      resolve: async () => [{ address: '127.0.0.1', family: 4 }],
+    })
+    const failed = { type: 'failed', error: 'failed: RangeError' }
+    expect(await attempt('http://partner.example/', { carrier })).toEqual(failed)
+    expect(await attempt('http://127.0.0.1/', { carrier })).toEqual(failed)
+  })
+
+  it('that cannot be judged once it is there is closed before a byte is written', async () => {
+    const server = await serveRaw(() => {})
+    let judgements = 0
+    const carrier = open({
+      guard: {
+        judge: () => {
+          if (judgements++ > 0) throw new RangeError('secret')
+          return undefined
+        },
+      },
+    })
+    expect(await attempt(server.url, { carrier })).toEqual({ type: 'failed', error: 'failed: RangeError' })
+    await server.gone
+    expect(server.received()).toBe('')
   })
 
   it('by TLS to what does not speak it says so', async () => {
