@@ -5,7 +5,7 @@ import type { EngineParts, Part } from './engine-parts.js'
 import type { Mailbox } from './mailboxes.js'
 import type { Receivers } from './receivers.js'
 import { INLINE_BODY } from './rows.js'
-import { fromAnswer, storable, toAnswer } from './values.js'
+import { fromAnswer, storable, toAnswer, toInstant } from './values.js'
 
 // Storing what strangers send. The common case is one insert, and one more where the request says who it is; everything
 // that speaks against it is looked for only when the mailbox gives reason to.
@@ -82,7 +82,7 @@ export class Accepting implements Part<'accept' | 'answer' | 'findAnswer'> {
 
   answer({ callbackId, answer, until }: AnswerInput): boolean {
     if (this.findAnswer({ callbackId }) !== undefined) return false
-    return this.#insertAnswer.run(callbackId, until, fromAnswer(answer)) === 1
+    return this.#insertAnswer.run(callbackId, toInstant(until), fromAnswer(answer)) === 1
   }
 
   findAnswer({ callbackId }: { readonly callbackId: string }): StoredAnswer | undefined {
@@ -121,7 +121,8 @@ export class Accepting implements Part<'accept' | 'answer' | 'findAnswer'> {
   #remember({ receiver }: Mailbox, input: AcceptInput, deliveryId: string): boolean {
     const { callbackId, now, dedupeUntil, answer } = input
     const id = storable(deliveryId, 'a delivery id')
-    return this.#insertDedupe.run(receiver, id, callbackId, now, dedupeUntil, fromAnswer(answer)) === 1
+    const until = toInstant(dedupeUntil)
+    return this.#insertDedupe.run(receiver, id, callbackId, now, until, fromAnswer(answer)) === 1
   }
 
   #store(mailbox: Mailbox, input: AcceptInput): AcceptOutcome {
@@ -142,7 +143,7 @@ export class Accepting implements Part<'accept' | 'answer' | 'findAnswer'> {
     )
     if (inserted === 0) return this.#earlier(mailbox, input, undefined)
     if (deliveryId === null && input.answer !== undefined) {
-      this.#insertAnswer.run(callbackId, input.dedupeUntil, fromAnswer(input.answer))
+      this.#insertAnswer.run(callbackId, toInstant(input.dedupeUntil), fromAnswer(input.answer))
     }
     if (isLarge) this.#bodies.add(this.#numberOf.get(callbackId)?.no ?? 0, body)
     return { type: 'accepted', seq: mailbox.add() }

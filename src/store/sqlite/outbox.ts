@@ -11,7 +11,7 @@ import {
 } from '../../model/delivery.js'
 import type { OutboxCommands, SendInput, SendOutcome } from '../sending.js'
 import type { EngineParts, Part } from './engine-parts.js'
-import { optional, storable } from './values.js'
+import { optional, storable, toInstant } from './values.js'
 
 type Headers = MessageRecord['headers']
 
@@ -147,7 +147,13 @@ export class Outbox
       ],
       ...[message.body, message.createdAt],
     )
-    this.#insertDelivery.run(deliveryId, inserted?.no ?? 0, message.lane, dueAt, deadlineAt)
+    this.#insertDelivery.run(
+      deliveryId,
+      inserted?.no ?? 0,
+      message.lane,
+      toInstant(dueAt),
+      toInstant(deadlineAt),
+    )
     this.#parts.origins.touch(message.lane)
     return { type: 'sent', messageId: message.id, deliveryId, created: true }
   }
@@ -174,7 +180,7 @@ export class Outbox
     this.#afterAttempt.run(attempt.at, held.no)
     if (held.status !== 'sending') return 'ended'
 
-    if (next.status === 'due') this.#putBack(held, next.dueAt)
+    if (next.status === 'due') this.#putBack(held, toInstant(next.dueAt))
     else this.#end.run(next.status, next.status === 'dead' ? next.reason : null, now, held.no)
     return 'recorded'
   }

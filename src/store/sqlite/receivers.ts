@@ -10,7 +10,7 @@ import type { SpawnInput, SpawnOutcome } from '../receiving.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import type { Mailbox } from './mailboxes.js'
 import { unreadOf } from './unread.js'
-import { optional, storable } from './values.js'
+import { optional, storable, toInstant } from './values.js'
 
 const NO_SETTINGS: ReceiverSettings = { inline: [] }
 
@@ -100,7 +100,7 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
       inserted?.no ?? 0,
       key === undefined ? 1 : 0,
       epoch,
-      expiryOf(now, settings, now) ?? null,
+      toExpiry(expiryOf(now, settings, now)),
     )
     const mailbox = this.#parts.mailboxes.find(id)
     if (mailbox === undefined) throw new Error('a mailbox that was just made is not there')
@@ -125,7 +125,7 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
     if (isChanged) mailbox.nextVersion()
     if (isReopened) mailbox.reopen()
     if (isChanged || isReopened) {
-      mailbox.expireAt(expiryOf(changed.opened_at, settings, now) ?? null)
+      mailbox.expireAt(toExpiry(expiryOf(changed.opened_at, settings, now)))
       this.#update.run(changed.opened_at, changed.settings, row.no)
       this.#parts.mailboxes.markEnd(mailbox, now)
     }
@@ -155,6 +155,10 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
       settings: toSettings(row),
     }
   }
+}
+
+function toExpiry(instant: number | undefined): number | null {
+  return instant === undefined ? null : toInstant(instant)
 }
 
 function toSettings(row: Pick<ReceiverRow, 'settings'>): ReceiverSettings {

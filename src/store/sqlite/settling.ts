@@ -6,6 +6,7 @@ import type { EngineParts, Part } from './engine-parts.js'
 import { Groups } from './groups.js'
 import type { Mailbox } from './mailboxes.js'
 import { CALLBACK_COLUMNS, type CallbackRow, toRecord } from './rows.js'
+import { toInstant } from './values.js'
 
 type Settled = { readonly grp: string | null }
 type FailedRow = Settled & { readonly no: number; readonly seq: number }
@@ -82,7 +83,7 @@ export class Settling
     const mailbox = this.#parts.mailboxes.find(claim.receiverId)
     if (mailbox === undefined || !this.#parts.epochs.isLive(claim.epoch, now)) return false
     const changed = this.#release.run(
-      ...[dueAt === undefined ? 'ready' : 'delayed', dueAt ?? null],
+      ...[dueAt === undefined ? 'ready' : 'delayed', dueAt === undefined ? null : toInstant(dueAt)],
       ...[as === 'uncounted' ? 1 : 0, as === 'failure' ? 1 : 0, as === 'uncounted' ? 1 : 0],
       ...heldBy(claim, mailbox),
     )

@@ -40,6 +40,13 @@ export function storable(text: string, what: string): string {
   return text
 }
 
+/** The last instant that a date can be. SQLite stores later ones too, but no driver could read them back. */
+const LAST_INSTANT = 8.64e15
+
+export function toInstant(instant: number): number {
+  return Math.min(instant, LAST_INSTANT)
+}
+
 /** `{ [name]: value }`, or nothing where there is no value. */
 export function optional<K extends string, V>(
   name: K,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { utf8 } from '../../core/bytes.js'
 import type { AcceptInput } from '../../store/receiving.js'
+import { NOTHING_SWEPT } from './sweeps.js'
 import { type Area, type Case, type Trial, texts } from './trial.js'
 
 const everyByte = Uint8Array.from({ length: 256 }, (_, index) => index)
@@ -58,6 +59,43 @@ export const contents: Area = {
     comesOut('a path with encoded characters', { path: '/a%2Fb/%E2%98%83/../c;d=1/' }),
     comesOut('a method of any kind', { method: 'PATCH' }),
     comesOut('a delivery id of 255 bytes outside ASCII', { deliveryId: '☃'.repeat(85) }),
+    {
+      title: 'instants beyond every date spoil nothing: what they belong to is found, listed and handed out',
+      async run(trial) {
+        for (const never of [Number.MAX_SAFE_INTEGER + 1_000, 1e300, Number.POSITIVE_INFINITY]) {
+          const patch = { ttlMs: never }
+          const receiver = await trial.spawn(`orders/${never}`, patch)
+          await trial.spawn(`orders/${never}`, { ...patch, capacity: 5 })
+          const request = { deliveryId: 'evt', dedupeUntil: never }
+          await trial.post(receiver, 'a', request)
+          assert.equal((await trial.post(receiver, 'a', request)).type, 'duplicate')
+          const answer = { status: 200, headers: [], body: utf8('ok') }
+          const answered = trial.request(receiver, 'b', { dedupeUntil: never, answer })
+          await trial.session.accept(answered)
+          const later = trial.request(receiver, 'c')
+          await trial.session.accept(later)
+          await trial.session.answer({ callbackId: later.callbackId, answer, until: never })
+
+          await trial.release(await trial.takeOne(receiver), { dueAt: never })
+          const { callbacks, lookAgainAt = 0 } = await trial.claim(receiver)
+          assert.deepEqual(texts(callbacks), ['b', 'c'])
+          assert.ok(lookAgainAt > trial.now)
+          assert.equal((await trial.find(receiver.token)).state, 'open')
+          assert.deepEqual(await trial.session.findAnswer({ callbackId: later.callbackId }), answer)
+
+          const lane = `endpoint:${never}` as const
+          const deliveryId = await trial.queue(lane, { deadlineAt: never })
+          await trial.record(await trial.takeDelivery(lane), { status: 'due', dueAt: never })
+          assert.equal((await trial.session.findDelivery({ deliveryId }))?.status, 'due')
+          const room = { lanes: { [lane]: 9 } }
+          assert.ok(((await trial.claimDeliveries(room)).nextDueAt ?? 0) > trial.now)
+          await trial.queue(lane, { dueAt: never, deadlineAt: never })
+          assert.deepEqual((await trial.claimDeliveries(room)).claimed, [])
+        }
+        assert.equal((await trial.session.listReceivers({ now: trial.now, limit: 9 })).length, 3)
+        assert.deepEqual(await trial.sweep(), NOTHING_SWEPT)
+      },
+    },
     {
       title: 'bytes that the caller changes afterwards are not changed in the store',
       async run(trial) {
