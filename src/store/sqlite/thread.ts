@@ -68,12 +68,13 @@ export class EngineThread implements Host {
 
   async close(): Promise<void> {
     if (this.#worker === undefined) return
+    // While the lock is ours: afterwards the name may be the next owner's.
+    if (this.#options !== undefined) forgetOwner(this.#path)
     try {
       const reply = await this.#ask(this.#worker, { type: 'close' })
       if (reply.type === 'failed') throw toError(reply.fault, this.#path)
     } finally {
       await this.#stop()
-      if (this.#options !== undefined) forgetOwner(this.#path)
     }
   }
 

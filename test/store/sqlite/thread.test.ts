@@ -85,6 +85,20 @@ it('an error of input or output ends the thread: what it believes of the file ma
   await host.close()
 })
 
+it('takes its name away while the lock is still its own', async () => {
+  const path = temporaryFile()
+  const watchful = threadOf(`
+    const { existsSync } = await import('node:fs')
+    parentPort.on('message', ({ type }) => parentPort.postMessage(
+      type === 'close' && existsSync(${JSON.stringify(`${path}.owner`)})
+        ? { type: 'failed', fault: { fault: 'other', detail: 'the name is still there' } }
+        : { type: 'done' }))`)
+  const host = new EngineThread(path, watchful)
+  await host.open({ path, now: 0, isReopened: false })
+  writeFileSync(`${path}.owner`, '{}')
+  await host.close()
+})
+
 it('refuses a command that is not plain data, and carries out the others of its batch', async () => {
   const path = temporaryFile()
   const host = new EngineThread(path, locate())
