@@ -56,6 +56,6 @@ it('no instant is stored that is later than every date', async () => {
   const rest = connection.prepare<{ deadline: number; lease: number; answers: number }>(`
     select (select deadline_at from deliveries) as deadline, (select lease_ends_at from nodes) as lease,
            (select count(*) from answers where until = ${LAST}) as answers`)
-  expect(rest.get()).toEqual({ deadline: LAST, lease: Number.MAX_SAFE_INTEGER, answers: 2 })
+  expect(rest.get()).toMatchObject({ deadline: LAST, lease: Number.MAX_SAFE_INTEGER, answers: 2 })
   connection.close()
 })
