@@ -2,7 +2,7 @@ import type { FailureReason } from '../../model/callback.js'
 import type { Failure } from '../../model/failure.js'
 import type { CallbackCommands, ClaimInput, ClaimOutcome } from '../receiving.js'
 import { claimedCallback, type Data, endCallback, letGo, liveNode, stateOf } from './data.js'
-import { frozenCopy } from './frozen.js'
+import { frozenCopy, withOwnBody } from './frozen.js'
 import type { CallbackRow, NodeRow, ReceiverRow } from './rows.js'
 
 const NO_BYTES = new Uint8Array()
@@ -73,7 +73,7 @@ export function callbackCommands(data: Data): CallbackCommands {
       const page = []
       for (const { record, attempt, failure } of data.receivers.get(receiverId)?.failed.from(after) ?? []) {
         if (page.length >= limit) break
-        if (failure !== undefined) page.push({ ...record, attempt, ...failure })
+        if (failure !== undefined) page.push({ ...withOwnBody(record), attempt, ...failure })
       }
       return page
     },
@@ -162,10 +162,10 @@ function take(
     callback.node = node
     node.callbacks.add(callback)
     const { record, attempt, failures, fence } = callback
-    callbacks.push({ ...record, attempt, failures, fence })
+    callbacks.push({ ...withOwnBody(record), attempt, failures, fence })
   }
   const missing = limit - callbacks.length
-  const ungrouped = ordered ? unread.ungrouped(now, missing).map(callback => callback.record) : []
+  const ungrouped = ordered ? unread.ungrouped(now, missing).map(({ record }) => withOwnBody(record)) : []
   return { callbacks, ungrouped }
 }
 

@@ -8,7 +8,7 @@ import { SortedList } from './sorted-list.js'
 // Everything the memory store knows, and the few facts about it that more than one command needs.
 //
 //   D1. A command looks first and changes afterwards: what throws has changed nothing.
-//   D2. What is handed in is copied and frozen, so what is handed out may be shared.
+//   D2. What is handed in is copied and frozen, so what is handed out may be shared, but for bytes: they are copied again.
 //   D3. Each list that `sweep` or `takeOver` works off is in order, so that they touch only what is to be done.
 
 export class Data {

@@ -1,7 +1,7 @@
 import { type AfterAttempt, type DeliveryClaim, hasSameTarget, type Lane } from '../../model/delivery.js'
 import type { OutboxCommands } from '../sending.js'
 import { type Data, liveNode } from './data.js'
-import { frozenCopy } from './frozen.js'
+import { frozenCopy, withOwnBody } from './frozen.js'
 import { Heap } from './heap.js'
 import type { DeliveryRow } from './rows.js'
 
@@ -43,7 +43,11 @@ export function outboxCommands(data: Data): OutboxCommands {
         delivery.fence += 1
         delivery.node = node
         node.deliveries.add(delivery)
-        return { delivery: { ...delivery.record }, message: delivery.message, fence: delivery.fence }
+        return {
+          delivery: { ...delivery.record },
+          message: withOwnBody(delivery.message),
+          fence: delivery.fence,
+        }
       })
       const instants = turns.map(lane => lane.nextDueAt).filter(instant => instant !== undefined)
       for (const lane of turns) lane.finish()
@@ -88,7 +92,9 @@ export function outboxCommands(data: Data): OutboxCommands {
     },
 
     listAttempts({ deliveryId }) {
-      return [...(data.deliveries.get(deliveryId)?.attempts ?? [])]
+      return (data.deliveries.get(deliveryId)?.attempts ?? []).map(attempt =>
+        attempt.answer === undefined ? attempt : { ...attempt, answer: withOwnBody(attempt.answer) },
+      )
     },
 
     cancelDelivery({ deliveryId, now }) {

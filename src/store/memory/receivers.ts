@@ -9,7 +9,7 @@ import {
 } from '../../model/receiver.js'
 import type { AcceptInput, AcceptOutcome, ReceiverCommands, SpawnInput } from '../receiving.js'
 import { type Data, endReceiver, liveNode, markEnd, stateOf } from './data.js'
-import { frozenCopy } from './frozen.js'
+import { frozenCopy, withOwnBody } from './frozen.js'
 import type { CallbackRow, ReceiverRow } from './rows.js'
 import { SortedList } from './sorted-list.js'
 import { Unread } from './unread.js'
@@ -64,7 +64,7 @@ export function receiverCommands(data: Data): ReceiverCommands {
       if (receiver === undefined) return []
       markEnd(data, receiver, now)
       if (receiver.state === 'open') endReceiver(data, receiver, 'closed', now)
-      return receiver.unread.list().map(callback => callback.record)
+      return receiver.unread.list().map(({ record }) => withOwnBody(record))
     },
 
     answer({ callbackId, answer, until }) {
@@ -72,7 +72,7 @@ export function receiverCommands(data: Data): ReceiverCommands {
     },
 
     findAnswer({ callbackId }) {
-      return data.answers.get(callbackId)?.answer
+      return answerTo(data, callbackId)
     },
   }
 }
@@ -148,7 +148,7 @@ function judge(data: Data, receiver: ReceiverRow, input: AcceptInput): AcceptOut
   const repeat = deliveryId === undefined ? undefined : data.repeats.get(repeatName(receiver, deliveryId))
   if (repeat !== undefined && now < repeat.until) {
     const { callbackId, receivedAt } = repeat
-    const answer = data.answers.get(callbackId)?.answer
+    const answer = answerTo(data, callbackId)
     return { type: 'duplicate', callbackId, receivedAt, ...(answer === undefined ? {} : { answer }) }
   }
   const state = stateOf(data, receiver, now)
@@ -212,6 +212,11 @@ function remember(data: Data, callbackId: string, answer: StoredAnswer, until: n
   data.answers.set(callbackId, row)
   data.answersByEnd.add(row)
   return true
+}
+
+function answerTo(data: Data, callbackId: string): StoredAnswer | undefined {
+  const row = data.answers.get(callbackId)
+  return row === undefined ? undefined : withOwnBody(row.answer)
 }
 
 function toRecord(data: Data, receiver: ReceiverRow, now: number): ReceiverRecord {

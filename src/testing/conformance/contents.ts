@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { utf8 } from '../../core/bytes.js'
+import { toText, utf8 } from '../../core/bytes.js'
 import type { AcceptInput } from '../../store/receiving.js'
 import { NOTHING_SWEPT } from './sweeps.js'
 import { type Area, type Case, type Trial, texts } from './trial.js'
@@ -105,6 +105,44 @@ export const contents: Area = {
         await accepting
         body.fill(0)
         assert.deepEqual(texts(await trial.take(receiver)), ['before'])
+      },
+    },
+    {
+      title: "bytes that were handed out are the caller's: what is written into them is not in the store",
+      async run(trial) {
+        const receiver = await trial.spawn('orders')
+        const answer = { status: 200, headers: [], body: utf8('good') }
+        const request = trial.request(receiver, 'good', { deliveryId: 'evt', answer })
+        await trial.session.accept(request)
+        const spoil = ({ body }: { readonly body: Uint8Array } = assert.fail('nothing was handed out')) => {
+          assert.equal(toText(body), 'good')
+          body.fill(0)
+        }
+        for (let time = 0; time < 2; time += 1) {
+          spoil(await trial.session.findAnswer({ callbackId: request.callbackId }))
+          const repeated = await trial.session.accept({ ...request, callbackId: `cb_${time}` })
+          assert.equal(repeated.type, 'duplicate')
+          spoil(repeated.answer)
+          spoil((await trial.claim(receiver, { ordered: true })).ungrouped[0])
+          for (const record of await trial.close(receiver)) spoil(record)
+          const callback = await trial.takeOne(receiver)
+          spoil(callback)
+          await trial.giveUp(callback)
+          const { id: receiverId } = receiver
+          spoil((await trial.session.listFailed({ receiverId, limit: 1 }))[0])
+          await trial.session.retryFailed({ receiverId, callbackId: callback.id, now: trial.now })
+        }
+
+        await trial.send(trial.message('endpoint:app', { body: utf8('good') }))
+        for (let time = 0; time < 2; time += 1) {
+          const claimed = await trial.takeDelivery('endpoint:app')
+          spoil(claimed.message)
+          const attempt = { answer: { headers: [], body: utf8('good'), truncated: false } }
+          await trial.record(claimed, { status: 'due', dueAt: trial.now }, attempt)
+          const ask = { deliveryId: claimed.delivery.id }
+          spoil((await trial.session.listAttempts(ask))[0]?.answer)
+          spoil((await trial.session.listAttempts(ask))[0]?.answer)
+        }
       },
     },
     {
