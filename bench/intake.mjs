@@ -1,18 +1,19 @@
 // How many callbacks a second are answered after they are on disk, beside a route that forgets them?
 
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Child } from './support/child.mjs'
 import { toCount, toMilliseconds, toRange, toTimes } from './support/result.mjs'
 import { median, toRatios } from './support/statistics.mjs'
 
 const CONNECTIONS = 64
-const RECEIVERS = 64
 const WARMUP_MS = 1_000
 const AT_LEAST = 0.7
 
-const bare = { name: 'bare Hono, forgets', file: 'servers/hono.mjs', withId: false }
-const insert = { name: 'Hono, an insert each', file: 'servers/insert.mjs', withId: false }
-const longline = { name: 'longline', file: 'servers/longline.mjs', withId: false }
+const bare = { name: 'bare Hono, forgets', file: 'servers/hono.mjs', receivers: 1, withId: false }
+const insert = { ...bare, name: 'Hono, an insert each', file: 'servers/insert.mjs' }
+const longline = { ...bare, name: 'longline', file: 'servers/longline.mjs' }
+const longlineTo64 = { ...longline, name: 'longline, 64 receivers', receivers: 64 }
 const bareWithId = { ...bare, name: 'bare Hono, webhook-id', withId: true }
 const longlineWithId = { ...longline, name: 'longline, webhook-id', withId: true }
 
@@ -24,12 +25,12 @@ const longlineWithId = { ...longline, name: 'longline, webhook-id', withId: true
  * @returns {Promise<import('./support/result.mjs').Result>}
  */
 export async function intake(settings) {
-  const contenders = [bare, insert, longline, bareWithId, longlineWithId]
+  const contenders = [bare, insert, longline, longlineTo64, bareWithId, longlineWithId]
   const results = new Map(contenders.map(contender => [contender, /** @type {Measured[]} */ ([])]))
   for (let round = 1; round <= settings.rounds; round += 1) {
     for (const contender of contenders) {
       settings.progress(`intake, round ${round} of ${settings.rounds}: ${contender.name}`)
-      results.get(contender)?.push(await measure(contender, round, settings))
+      results.get(contender)?.push(await measure(contender, settings))
     }
   }
 
@@ -40,12 +41,13 @@ export async function intake(settings) {
     [bare, bare],
     [insert, bare],
     [longline, bare],
+    [longlineTo64, bare],
     [bareWithId, bareWithId],
     [longlineWithId, bareWithId],
   ]
   const generator = contenders.map(each => median((results.get(each) ?? []).map(result => result.ownCpu)))
   return {
-    title: `intake: POSTs/s, ${CONNECTIONS} connections, ${RECEIVERS} receivers, 500-byte JSON, ${settings.seconds} s a round`,
+    title: `intake: POSTs/s, ${CONNECTIONS} connections, 500-byte JSON, ${settings.seconds} s a round`,
     head: ['', 'median', 'min – max', 'p50', 'p99', 'CPU each', '÷ bare', 'min – max'],
     rows: pairs.map(([contender, beside]) => {
       const ratios = toRatios(rates(contender), rates(beside))
@@ -63,6 +65,7 @@ export async function intake(settings) {
     }),
     targets: [
       toTarget('longline ÷ bare Hono', toRatios(rates(longline), rates(bare))),
+      toTarget('the same, to 64 receivers in turn', toRatios(rates(longlineTo64), rates(bare))),
       toTarget(
         'the same, each request with a webhook-id',
         toRatios(rates(longlineWithId), rates(bareWithId)),
@@ -79,15 +82,12 @@ export async function intake(settings) {
 
 /**
  * @param {Contender} contender
- * @param {number} round
  * @param {import('./support/result.mjs').Settings} settings
  */
-async function measure(contender, round, { folder, seconds }) {
-  const file = join(
-    folder,
-    `intake-${contender.withId ? 'id-' : ''}${round}-${contender.file.slice(8, 12)}.db`,
-  )
-  const server = await Child.start(contender.file, { file, receivers: RECEIVERS, paths: RECEIVERS })
+async function measure(contender, { folder, seconds }) {
+  const file = join(folder, 'intake.db')
+  const { receivers } = contender
+  const server = await Child.start(contender.file, { file, receivers, paths: receivers })
   const generator = await Child.start('support/load.mjs', {
     port: server.ready.port,
     paths: server.ready.paths,
@@ -108,6 +108,7 @@ async function measure(contender, round, { folder, seconds }) {
   }
   await generator.stop()
   await server.stop()
+  for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true })
   return { ...result, cpuEach }
 }
 

@@ -1,4 +1,4 @@
-// node bench/profile.mjs [--seconds 8] [--with-id] [--top 15]
+// node bench/profile.mjs [--seconds 8] [--receivers 1] [--with-id] [--top 15]
 //
 // Where the time of the intake goes: the server of `intake` with a CPU profile of its main thread and of the store's
 // thread, each as shares of the time in which the thread was busy.
@@ -15,6 +15,7 @@ import { toCount } from './support/result.mjs'
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '8' },
+    receivers: { type: 'string', default: '1' },
     'with-id': { type: 'boolean', default: false },
     top: { type: 'string', default: '15' },
   },
@@ -27,7 +28,7 @@ console.log(await describeMachine(folder))
 process.env.PROFILE_FOLDER = folder
 const server = await Child.start(
   'servers/longline.mjs',
-  { file: join(folder, 'profile.db'), receivers: 64 },
+  { file: join(folder, 'profile.db'), receivers: Number(values.receivers) },
   { nodeFlags: ['--import', import.meta.resolve('./support/profiled.mjs')] },
 )
 const generator = await Child.start('support/load.mjs', {

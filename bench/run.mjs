@@ -1,4 +1,4 @@
-// node bench/run.mjs [question…] [--rounds 5] [--seconds 4] [--receivers 1000000]
+// node bench/run.mjs [question…] [--rounds 5] [--seconds 3] [--receivers 1000000]
 //
 // Prints numbers and ratios. Missing a target is not an error; an answer that is wrong is.
 
@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '3' },
     receivers: { type: 'string', default: '1000000' },
   },
 })
