@@ -138,9 +138,11 @@ export class Mailbox {
     const { found, outcome } = await this.#claim(places.length)
     const misfits = await this.#handOutAll(found)
     const unnamed = await this.#name(outcome.ungrouped)
-    // A full claim may hide more, and so does what did not fit or had no group yet: this look is not over.
-    if (misfits || unnamed || found.length === places.length) this.#again = true
-    if (misfits || unnamed) return
+    // What did not fit, had no group yet, or was more than the store hands out at once: this look is not over.
+    const isCut = outcome.lookAgainAt !== undefined && outcome.lookAgainAt <= this.#parts.clock.now()
+    const goesOn = misfits || unnamed || isCut
+    if (goesOn || found.length === places.length) this.#again = true
+    if (goesOn) return
 
     const left = this.#places.filter(place => places.includes(place))
     if (outcome.state !== 'open' && !outcome.unread) {
