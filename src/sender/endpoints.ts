@@ -1,6 +1,7 @@
 import { toRetrySettings } from '../core/backoff.js'
 import { checkKey } from '../core/bytes.js'
 import { toMs } from '../core/duration.js'
+import { checkOptionNames } from '../core/option-names.js'
 import { EndpointRefusedError, InvalidOptionsError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
 import { DEFAULTS, type EndpointOptions } from '../options.js'
@@ -68,7 +69,7 @@ export class Endpoints {
     checkKey(name, 'the name of an endpoint')
     if (name.includes('://')) {
       throw new InvalidOptionsError(
-        `An endpoint cannot be named '${name}': with '://' it would be taken for a URL`,
+        "The name of an endpoint must not hold '://': it would be taken for a URL",
       )
     }
     const settings = { name, ...this.#settings(`endpoint '${name}'`, options) }
@@ -88,7 +89,7 @@ export class Endpoints {
       throw new InvalidOptionsError("to must be an endpoint, an endpoint's name, or a URL")
     }
     if (!this.#declared.has(name)) {
-      throw new InvalidOptionsError(`${this.#unknown(name)}; a URL needs its 'https://'`)
+      throw new InvalidOptionsError(this.#unknown(name))
     }
     return { lane: `endpoint:${name}` }
   }
@@ -110,14 +111,7 @@ export class Endpoints {
   }
 
   #settings(what: string, options: EndpointOptions): Policy & { readonly url: string } {
-    if (typeof options !== 'object' || options === null) {
-      throw new InvalidOptionsError(`${what} needs options, with a url at least`)
-    }
-    const unknown = Object.keys(options).find(name => !optionNames.includes(name))
-    if (unknown !== undefined) {
-      throw new InvalidOptionsError(`${what} has no option '${unknown}'; there are ${optionNames.join(', ')}`)
-    }
-
+    checkOptionNames(options, optionNames, what)
     const headers = toHeaderList(options.headers, `headers of ${what}`)
     if (headers.some(([name]) => name === 'content-type')) {
       throw new InvalidOptionsError(
@@ -174,10 +168,15 @@ export class Endpoints {
     return url
   }
 
+  /** What was meant to be a URL may hold a credential, so its host alone is quoted. */
   #unknown(name: string): string {
     const declared = [...this.#declared.keys()].map(each => `'${each}'`)
     const there = declared.length === 0 ? 'none is' : `declared are ${declared.join(', ')}`
-    return `No endpoint '${name}' is declared on this server (${there})`
+    const [start = ''] = name.split(/[/?#]/)
+    const host = start.replace(/^.*@/s, '')
+    const shown = host === name ? `'${name}'` : `'${host}…'`
+    const url = /^[\w-]+([.:][\w-]+)+$/.test(host) ? `'https://${host}…'` : "'https://…'"
+    return `No endpoint ${shown} is declared on this server (${there}); a URL needs its scheme, as in ${url}`
   }
 }
 

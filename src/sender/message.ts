@@ -1,6 +1,7 @@
 import { checkKey } from '../core/bytes.js'
 import { type Duration, toInstant } from '../core/duration.js'
 import { createId } from '../core/ids.js'
+import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
 import type { MessageRecord } from '../model/delivery.js'
 import { encodePayload, type Payload } from '../model/payload.js'
@@ -57,13 +58,7 @@ export function toOutgoing(
   message: Message,
   { endpoints, now }: { endpoints: Addresses; now: number },
 ): Outgoing {
-  if (typeof message !== 'object' || message === null) {
-    throw new InvalidOptionsError('A message must be an object such as { to, body }')
-  }
-  const unknown = Object.keys(message).find(name => !optionNames.includes(name))
-  if (unknown !== undefined) {
-    throw new InvalidOptionsError(`A message has no '${unknown}'; there are ${optionNames.join(', ')}`)
-  }
+  checkMessage(message)
   if (key !== undefined) checkKey(key, 'the key of a message')
 
   const target = endpoints.resolve(message.to)
@@ -90,6 +85,19 @@ export function toOutgoing(
     },
     dueAt: message.after === undefined ? now : Math.max(now, toInstant(message.after, now, 'after')),
   }
+}
+
+/** @throws InvalidOptionsError for what is no message, and for an option that none has. */
+export function checkMessage(message: unknown): void {
+  if (typeof message === 'string') {
+    throw new InvalidOptionsError(
+      "The message is missing: write send(key, { body: '…' }), or leave the key out",
+    )
+  }
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) {
+    throw new InvalidOptionsError("A message must be an object such as { to, body: '…' }")
+  }
+  checkOptionNames(message, optionNames, 'A message')
 }
 
 function toMethod(method: Message['method']): string {

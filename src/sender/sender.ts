@@ -1,3 +1,4 @@
+import { checkKey } from '../core/bytes.js'
 import { ServerClosedError } from '../errors.js'
 import { DEFAULTS, type EndpointOptions, type ServerSettings } from '../options.js'
 import type { StoreSession } from '../store/store.js'
@@ -10,7 +11,7 @@ import { Dispatcher } from './dispatcher.js'
 import { type Endpoint, Endpoints } from './endpoints.js'
 import { createFetchCarrier } from './fetch-carrier.js'
 import { Guard, isLoopbackHost } from './guard.js'
-import type { Message } from './message.js'
+import { checkMessage, type Message } from './message.js'
 import { type Sent, send } from './outbox.js'
 import { createTransport } from './transport.js'
 
@@ -74,8 +75,11 @@ export class Sender {
     this.#dispatcher.look() // what waits for it can be sent now
     return {
       name,
-      send: (...given: [Omit<Message, 'to'>] | [string, Omit<Message, 'to'>]) => {
-        const [key, message] = given.length === 1 ? [undefined, given[0]] : given
+      send: async (...given: [Omit<Message, 'to'>] | [string, Omit<Message, 'to'>]) => {
+        // A key that is there and undefined is a mistake, and not a message without a key.
+        const key = given.length === 2 ? checkKey(given[0], 'The key of a message') : undefined
+        const message = given.length === 2 ? given[1] : given[0]
+        checkMessage(message)
         return this.send(key, { ...message, to: name })
       },
     }

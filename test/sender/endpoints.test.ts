@@ -46,7 +46,8 @@ describe('declaring an endpoint', () => {
     ['', { url }, /must not be empty/],
     ['a\0', { url }, /NUL/],
     ['https://x', { url }, /taken for a URL/],
-    ['app', undefined, /needs options/],
+    ['app', undefined, /options of endpoint 'app' must be an object/],
+    ['https://x.example/?key=hunter2', { url }, /taken for a URL/],
     ['app', {}, /absolute URL/],
     ['app', { url: '/v1' }, /absolute URL/],
     ['app', { url: 'api.example.com' }, /absolute URL/],
@@ -145,8 +146,31 @@ describe('a target', () => {
     endpoints.declare('partner', { url })
     expect(() => endpoints.resolve('aap')).toThrow(/declared are 'app', 'partner'/)
     expect(() => endpoints.resolve({ name: 'aap' })).toThrow(InvalidOptionsError)
-    expect(() => endpoints.resolve('api.example.com/v1')).toThrow(/a URL needs its 'https:\/\/'/)
+    expect(() => endpoints.resolve('app')).not.toThrow()
+    expect(() => endpoints.resolve('aap')).toThrow(/a URL needs its scheme, as in 'https:\/\/…'/)
     expect(() => endpoints.resolve(undefined as never)).toThrow(InvalidOptionsError)
+  })
+})
+
+describe('a URL whose scheme was forgotten', () => {
+  it.each([
+    ['api.example.com', "'api.example.com'", "'https://api.example.com…'"],
+    ['api.example.com/hook?key=hunter2', "'api.example.com…'", "'https://api.example.com…'"],
+    ['localhost:3000/hunter2', "'localhost:3000…'", "'https://localhost:3000…'"],
+    ['api.example.com?key=hunter2', "'api.example.com…'", "'https://api.example.com…'"],
+    ['api.example.com#hunter2', "'api.example.com…'", "'https://api.example.com…'"],
+    ['user:hunter2@api.example.com', "'api.example.com…'", "'https://api.example.com…'"],
+    ['user:hunter2@api.example.com/x', "'api.example.com…'", "'https://api.example.com…'"],
+    ['https:/api.example.com?key=hunter2', "'https:…'", "'https://…'"],
+    ['/hook?key=hunter2', "'…'", "'https://…'"],
+  ])('%s is quoted as far as its host, and the scheme is suggested', (target, shown, suggested) => {
+    for (const to of [target, { name: target }]) {
+      const resolve = () => declared().resolve(to)
+      expect(resolve).toThrow(
+        `No endpoint ${shown} is declared on this server (none is); a URL needs its scheme, as in ${suggested}`,
+      )
+      expect(resolve).not.toThrow(/hunter2/)
+    }
   })
 })
 

@@ -129,7 +129,7 @@ describe('send', () => {
     [{ to, type: '' }, /type of a message/],
     [{ to, after: 'soon' }, /after/],
     [{ to, after: new Date(Number.NaN) }, /after/],
-    [{ to, data: {} }, /no 'data'/],
+    [{ to, data: {} }, /A message has no option 'data'; there are to, method,/],
     [{ to: 'nobody' }, /No endpoint 'nobody'/],
     [{ to: 'https://user:hunter2@x.example/' }, /credentials/],
   ])('refuses %j before anything is stored', async (message, why) => {
@@ -157,6 +157,31 @@ describe('send', () => {
     await expect(bench.sender.send('', { to })).rejects.toThrow(InvalidOptionsError)
     await expect(bench.sender.send('a\0', { to })).rejects.toThrow(InvalidOptionsError)
     await expect(bench.sender.send(undefined, undefined as never)).rejects.toThrow(InvalidOptionsError)
+  })
+
+  it('says that the message is missing when a key comes alone, or nothing at all', async () => {
+    await using bench = await openBench()
+    const app = bench.sender.endpoint('app', { url: to })
+    await expect(app.send('key' as never)).rejects.toThrow(/message is missing: write send\(key, \{/)
+    await expect(bench.sender.send(undefined, 'key' as never)).rejects.toThrow(/message is missing/)
+    await expect(app.send('key', undefined as never)).rejects.toThrow(/A message must be an object/)
+    await expect(app.send('key', 'text' as never)).rejects.toThrow(/message is missing/)
+    await expect(app.send(undefined as never)).rejects.toThrow(/A message must be an object/)
+    await expect((app.send as () => Promise<unknown>)()).rejects.toThrow(/A message must be an object/)
+    await expect(app.send([] as never)).rejects.toThrow(/A message must be an object/)
+    await expect(app.send({ data: 1 } as never)).rejects.toThrow(/no option 'data'/)
+    await bench.clock.settle()
+    expect(bench.seen).toHaveLength(0)
+  })
+
+  it.each([undefined, null, 7, {}])('refuses %j as a key that was given', async key => {
+    await using bench = await openBench()
+    const app = bench.sender.endpoint('app', { url: to })
+    const sent = app.send(key as never, { body: 'x' })
+    await expect(sent).rejects.toThrow(InvalidOptionsError)
+    await expect(sent).rejects.toThrow(/The key of a message must be a text/)
+    await bench.clock.settle()
+    expect(bench.seen).toHaveLength(0)
   })
 
   it('works while a server finishes, and rejects once it is closed', async () => {
