@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import {
   chmodSync,
+  copyFileSync,
   cpSync,
   existsSync,
   openSync,
@@ -190,7 +191,7 @@ function copyOfDist({ packages = [] as readonly string[] } = {}): string {
 /** Root may write everywhere, so a process that may not is somebody else. */
 function runAsNobody(program: string): Promise<string> {
   const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { ...nobody, cwd: '/' })
+  const child = spawn(nodeForAnybody(), ['--input-type=module', '--eval', program], { ...nobody, cwd: '/' })
   return new Promise((resolve, reject) => {
     let printed = ''
     child.stdout.on('data', chunk => {
@@ -202,4 +203,17 @@ function runAsNobody(program: string): Promise<string> {
     child.on('error', reject)
     child.on('close', () => resolve(printed))
   })
+}
+
+/** This very Node, in a place where another user may start it: it may be installed in somebody's own folder. */
+function nodeForAnybody(): string {
+  const folders: string[] = []
+  for (let folder = dirname(process.execPath); folder !== dirname(folder); folder = dirname(folder))
+    folders.push(folder)
+  if (folders.every(folder => (statSync(folder).mode & 0o001) !== 0)) return process.execPath
+  const copy = join(dirname(temporaryFile()), 'node')
+  copyFileSync(process.execPath, copy)
+  chmodSync(copy, 0o755)
+  chmodSync(dirname(copy), 0o755)
+  return copy
 }
