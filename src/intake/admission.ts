@@ -135,7 +135,8 @@ export class Admission {
     const raw = new UnacceptedRequest(request, url, body)
     let verdict: Judgement
     try {
-      verdict = await this.#verify(rules, raw)
+      const judging = this.#verify(rules, raw)
+      verdict = judging instanceof Promise ? await judging : judging
     } catch (error) {
       return broken('verify', error)
     }
@@ -152,7 +153,7 @@ export class Admission {
     const { clock } = settings
     const inspecting = inspect(headerOf(rawHeaders, 'content-type'), body, { schema: rules.schema, clock })
     const content = inspecting instanceof Promise ? await inspecting : inspecting
-    return this.#accept({ request, receiver, rules, callbackId, body, deliveryId, content })
+    return await this.#accept({ request, receiver, rules, callbackId, body, deliveryId, content })
   }
 
   /** @throws TimeoutError when the verifiers do not come to an end. */

@@ -60,14 +60,13 @@ export class FetchRequest implements IntakeRequest {
     const interrupted = new Promise<Body>(resolve => {
       interrupt = resolve
     })
-    const onLate = () => interrupt('too_slow')
-    this.#deadlines.start(onLate)
+    const work = this.#deadlines.start(() => interrupt('too_slow'))
     const stopListening = this.onGone(() => interrupt('incomplete'))
     if (this.gone) interrupt('incomplete')
     try {
       return await Promise.race([interrupted, this.#readAll(reader, maxBytes)])
     } finally {
-      this.#deadlines.stop(onLate)
+      this.#deadlines.stop(work)
       stopListening()
     }
   }

@@ -59,7 +59,8 @@ export class NodeRequest implements IntakeRequest {
 
     return new Promise(resolve => {
       const settle = (body: Body) => {
-        this.#deadlines.stop(onLate)
+        if (work.isOver) return
+        this.#deadlines.stop(work)
         if (typeof body === 'string') {
           message.off('data', onData).off('end', onEnd).off('close', onClosed)
           message.pause()
@@ -73,8 +74,7 @@ export class NodeRequest implements IntakeRequest {
       }
       const onEnd = () => settle(this.#read())
       const onClosed = () => settle('incomplete')
-      const onLate = () => settle('too_slow')
-      this.#deadlines.start(onLate)
+      const work = this.#deadlines.start(() => settle('too_slow'))
       message.on('data', onData).on('end', onEnd).on('close', onClosed)
       if (begun) message.resume()
     })

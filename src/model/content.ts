@@ -86,7 +86,9 @@ function countParts(contentType: string | undefined, bytes: Uint8Array): number 
 }
 
 function mediaTypeOf(contentType: string | undefined): string {
-  return (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  if (contentType === undefined) return ''
+  const end = contentType.indexOf(';')
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase()
 }
 
 function isJson(mediaType: string): boolean {

@@ -3,16 +3,17 @@ import { StoreUnavailableError } from '../errors.js'
 import type { CommandName, Commands, Input, Outcome, StoreSession, Wake } from './store.js'
 import { wakesAfter, wakesBefore } from './wakes.js'
 
-// Many commands, one commit. What arrives while a batch is under way goes into the next one.
+// Many commands, one commit. What arrives while the executor has as many batches as it takes goes into the next one.
 //
-// Owns:   the queue before the commit, the batch under way, the listeners for wake-ups.
-// Leaves: carrying a batch out, and giving each of its commands an outcome of its own, to the executor.
+// Owns:   the queue before the commit, the batches under way, the listeners for wake-ups.
+// Leaves: carrying batches out, and giving each command an outcome of its own, to the executor.
 //
-//   G1. Commands reach the executor in the order in which they were sent; one batch is under way at a time (S10).
-//   G2. The first batch leaves at the end of the turn, so requests that arrive together share a commit.
+//   G1. Commands reach the executor in the order in which they were sent (S10).
+//   G2. A batch leaves at the end of the turn, so requests that arrive together share a commit. Where the executor works
+//       beside us it leaves as soon as it is worth a commit, and the executor need not wait for the turn to end.
 //   G3. A promise resolves after the commit, and wake-ups go out after that. What is added is also announced when it has
 //       joined the queue: a look that this causes is in the same commit, and needs no second one.
-//   G4. The queue is bounded. Past its bounds what strangers and callers add is refused with an error that may be
+//   G4. What has no outcome yet is bounded. Past the bounds what strangers and callers add is refused with an error that may be
 //       retried; what ends work (acks, releases, renewals) is always let in, or the queue could never drain.
 
 export type Command = { [N in CommandName]: { readonly name: N; readonly input: Input<N> } }[CommandName]
@@ -22,12 +23,24 @@ export type Result<T = unknown> =
   | { readonly ok: true; readonly outcome: T }
   | { readonly ok: false; readonly error: Error }
 
-/** Carries batches out. It is never given a second one before it has answered the first. */
+/** Carries batches out, in the order in which it is given them. */
 export interface Executor {
+  readonly pace: Pace
   /** A result for each command, in their order. Rejects when what became of the whole batch is not known. */
   execute(batch: readonly Command[]): Promise<readonly Result[]>
   close(): Promise<void>
 }
+
+/** How an executor is given its batches. */
+export interface Pace {
+  /** How many it takes before it has answered the first. What waits there may share a commit. */
+  readonly batches: number
+  /** So many commands need not wait for the end of the turn. */
+  readonly worthwhile: number
+}
+
+/** For an executor that does nothing while we do something. */
+export const IN_TURN: Pace = { batches: 1, worthwhile: Number.POSITIVE_INFINITY }
 
 export interface Limits {
   readonly queuedCommands: number
@@ -105,9 +118,12 @@ class GroupCommit {
   readonly #limits: Limits
   readonly #listeners = new Set<(wake: Wake) => void>()
   #queue: Queued[] = []
-  #queuedBytes = 0
-  /** A batch is under way, or about to leave. */
-  #busy = false
+  /** Commands without an outcome, and their bytes: in the queue, or under way. */
+  #open = 0
+  #openBytes = 0
+  #underWay = 0
+  /** A batch leaves at the end of this turn. */
+  #leaving = false
   #closing: Promise<void> | undefined
   #onIdle: (() => void) | undefined
 
@@ -129,12 +145,13 @@ class GroupCommit {
     const done = new Promise<Outcome<N>>((resolve, reject) => {
       this.#queue.push({ command, bytes, resolve: resolve as (outcome: unknown) => void, reject })
     })
-    this.#queuedBytes += bytes
-    if (!this.#busy) {
-      this.#busy = true
-      soon(() => this.#next())
+    this.#open++
+    this.#openBytes += bytes
+    try {
+      this.#tell(wakesBefore[name]?.(input) ?? [])
+    } finally {
+      this.#proceed()
     }
-    this.#tell(wakesBefore[name]?.(input) ?? [])
     return done
   }
 
@@ -149,7 +166,7 @@ class GroupCommit {
   }
 
   #idle(): Promise<void> {
-    if (!this.#busy) return Promise.resolve()
+    if (this.#open === 0) return Promise.resolve()
     return new Promise(resolve => {
       this.#onIdle = resolve
     })
@@ -157,34 +174,56 @@ class GroupCommit {
 
   #isFull(bytes: number): boolean {
     return (
-      this.#queue.length >= this.#limits.queuedCommands ||
-      (this.#queue.length > 0 && this.#queuedBytes + bytes > this.#limits.queuedBytes)
+      this.#open >= this.#limits.queuedCommands ||
+      (this.#open > 0 && this.#openBytes + bytes > this.#limits.queuedBytes)
     )
   }
 
-  /** Sends the next batch off, or rests. */
+  /** Sends off what is worth it now, and sees to it that the rest follows. */
+  #proceed(): void {
+    while (this.#hasRoom && this.#queue.length >= this.#executor.pace.worthwhile) this.#next()
+    if (!this.#hasRoom || this.#leaving || this.#queue.length === 0) return
+    this.#leaving = true
+    soon(() => {
+      this.#leaving = false
+      this.#next()
+      this.#proceed()
+    })
+  }
+
+  get #hasRoom(): boolean {
+    return this.#underWay < this.#executor.pace.batches
+  }
+
   #next(): void {
+    if (!this.#hasRoom || this.#queue.length === 0) return
     const batch = this.#takeBatch()
-    if (batch.length === 0) {
-      this.#busy = false
-      this.#onIdle?.()
-      return
-    }
+    this.#underWay++
     this.#executor.execute(batch.map(queued => queued.command)).then(
-      results => this.#finish(() => this.#settle(batch, results)),
+      results => this.#finish(batch, () => this.#settle(batch, results)),
       (error: unknown) =>
-        this.#finish(() => {
+        this.#finish(batch, () => {
           for (const queued of batch) queued.reject(error)
         }),
     )
   }
 
-  /** The next batch leaves in the same tick, also when a listener throws: the queue must not stand still for it. */
-  #finish(tell: () => void): void {
+  /**
+   * An executor with nothing left to do gets the next batch in the same tick. Also when a listener throws: the queue must not
+   * stand still for it.
+   */
+  #finish(batch: readonly Queued[], tell: () => void): void {
+    this.#underWay--
+    for (const { bytes } of batch) {
+      this.#open--
+      this.#openBytes -= bytes
+    }
     try {
       tell()
     } finally {
-      this.#next()
+      if (this.#underWay === 0) this.#next()
+      this.#proceed()
+      if (this.#open === 0) this.#onIdle?.()
     }
   }
 
@@ -197,7 +236,6 @@ class GroupCommit {
       bytes += queued.bytes
       count++
     }
-    this.#queuedBytes -= bytes
     return this.#queue.splice(0, count)
   }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type Command, createSession } from '../../src/store/group-commit.js'
+import { type Command, createSession, IN_TURN } from '../../src/store/group-commit.js'
 import type { AcceptInput } from '../../src/store/receiving.js'
 
 const accept: AcceptInput = {
@@ -19,6 +19,7 @@ const accept: AcceptInput = {
 it('whoever waits for a callback claims it in the commit in which it is stored', async () => {
   const batches: string[][] = []
   const session = createSession({
+    pace: IN_TURN,
     async execute(batch: readonly Command[]) {
       batches.push(batch.map(command => command.name))
       return batch.map(() => ({ ok: true, outcome: { type: 'accepted', seq: 1 } }))

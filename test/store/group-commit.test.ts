@@ -5,8 +5,10 @@ import {
   type Command,
   createSession,
   type Executor,
+  IN_TURN,
   LIMITS,
   type Limits,
+  type Pace,
   type Result,
 } from '../../src/store/group-commit.js'
 import type { Input, Wake } from '../../src/store/store.js'
@@ -15,9 +17,14 @@ const endOfTurn = () => new Promise<void>(resolve => soon(resolve))
 
 /** Carries nothing out: a test says when a batch is done, and with what. */
 class HeldExecutor implements Executor {
+  readonly pace: Pace
   readonly batches: (readonly Command[])[] = []
   readonly #held: { resolve: (results: readonly Result[]) => void; reject: (error: Error) => void }[] = []
   closed = false
+
+  constructor(pace: Pace) {
+    this.pace = pace
+  }
 
   execute(batch: readonly Command[]): Promise<readonly Result[]> {
     this.batches.push(batch)
@@ -66,8 +73,8 @@ function request(callbackId: string, size = 0): Input<'accept'> {
   }
 }
 
-function open(limits: Partial<Limits> = {}) {
-  const executor = new HeldExecutor()
+function open(limits: Partial<Limits> = {}, pace: Pace = IN_TURN) {
+  const executor = new HeldExecutor(pace)
   return { executor, session: createSession(executor, { ...LIMITS, ...limits }) }
 }
 

@@ -1,5 +1,5 @@
 import { StoreUnavailableError } from '../../errors.js'
-import type { Command, Result } from '../group-commit.js'
+import { type Command, IN_TURN, type Result } from '../group-commit.js'
 import type { Engine } from './engine.js'
 import { toResult } from './engine.js'
 import { StoreFault, toError } from './fault.js'
@@ -12,6 +12,7 @@ import { forgetOwner } from './owner.js'
  * is opened again, as for an engine with a thread of its own (T3).
  */
 export class CallingThread implements Host {
+  readonly pace = IN_TURN
   readonly #path: string
   #engine: Engine | undefined
   #options: OpenOptions | undefined

@@ -1,4 +1,3 @@
-import type { AcceptInput } from '../receiving.js'
 import { StoreFault } from './fault.js'
 
 // Values between the engine's thread and the caller's. Structured clone copies the whole pool that a small Buffer is a
@@ -70,67 +69,4 @@ export function unpack(value: unknown, buffer: ArrayBuffer, bytes: 'window' | 'c
 
 function isMarker(value: object): value is Marker {
   return '$at' in value
-}
-
-/** The hot one, as a row: cloning a list of values costs a third of cloning an object with names. */
-export type AcceptRow = readonly [
-  callbackId: string,
-  receiverId: string,
-  version: number | undefined,
-  now: number,
-  method: string,
-  path: string,
-  query: string,
-  headers: string,
-  bodyAt: number,
-  bodyLength: number,
-  deliveryId: string | undefined,
-  dedupeUntil: number,
-  answer: unknown,
-  isGood: boolean,
-  capacity: number,
-]
-
-export function fromAccept(input: AcceptInput, packer: Packer): AcceptRow {
-  const { $at, $length } = packer.add(input.body)
-  return [
-    input.callbackId,
-    input.receiverId,
-    input.version,
-    input.now,
-    input.method,
-    input.path,
-    input.query,
-    input.headers,
-    $at,
-    $length,
-    input.deliveryId,
-    input.dedupeUntil,
-    packer.pack(input.answer),
-    input.content === 'good',
-    input.capacity,
-  ]
-}
-
-export function toAccept(row: AcceptRow, buffer: ArrayBuffer): AcceptInput {
-  const [callbackId, receiverId, version, now, method, path, query, headers, at, length, ...rest] = row
-  const [deliveryId, dedupeUntil, answer, isGood, capacity] = rest
-  return {
-    callbackId,
-    receiverId,
-    ...(version === undefined ? {} : { version }),
-    now,
-    method,
-    path,
-    query,
-    headers,
-    body: new Uint8Array(buffer, at, length),
-    ...(deliveryId === undefined ? {} : { deliveryId }),
-    dedupeUntil,
-    ...(answer === undefined
-      ? {}
-      : { answer: unpack(answer, buffer, 'window') as AcceptInput['answer'] & object }),
-    content: isGood ? 'good' : 'refused',
-    capacity,
-  }
 }

@@ -82,7 +82,7 @@ async function loadLibsql(): Promise<Driver> {
     open: path => {
       const database = opening(() => new Database(path))
       return {
-        prepare: (sql, blobs) => toStatement(database.prepare<Value[]>(sql), blobs ?? []),
+        prepare: (sql, blobs) => toStatement(fromLibsql(database.prepare<[Value[]]>(sql)), blobs ?? []),
         exec: sql => {
           database.exec(sql)
         },
@@ -105,6 +105,15 @@ async function importLibsql(): Promise<typeof Libsql> {
     return (await import('libsql')).default
   } catch (error) {
     throw new StoreFault('missing_driver', String((error as Error).message))
+  }
+}
+
+/** It takes all values in one list, too, and would make a list of them anyway. */
+function fromLibsql(statement: Libsql.Statement<[Value[]]>): RawStatement {
+  return {
+    get: (...values) => statement.get(values),
+    all: (...values) => statement.all(values),
+    run: (...values) => statement.run(values),
   }
 }
 

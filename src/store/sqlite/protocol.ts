@@ -1,6 +1,7 @@
 import type { Command, Result } from '../group-commit.js'
 import type { CommandName, Input } from '../store.js'
-import { type AcceptRow, fromAccept, Packer, toAccept, unpack } from './codec.js'
+import { type AcceptColumns, AcceptReader, AcceptWriter } from './accept-columns.js'
+import { Packer, unpack } from './codec.js'
 import type { EngineResult } from './engine.js'
 import { type FaultRecord, StoreFault } from './fault.js'
 import type { OpenOptions } from './open-file.js'
@@ -9,7 +10,12 @@ import type { OpenOptions } from './open-file.js'
 
 export type Request =
   | { readonly type: 'open'; readonly options: OpenOptions }
-  | { readonly type: 'batch'; readonly commands: readonly unknown[]; readonly bytes: ArrayBuffer }
+  | {
+      readonly type: 'batch'
+      readonly commands: readonly unknown[]
+      readonly accepts: AcceptColumns
+      readonly bytes: ArrayBuffer
+    }
   | { readonly type: 'close' }
 
 export type Reply =
@@ -20,10 +26,12 @@ export type Reply =
 type BatchRequest = Extract<Request, { type: 'batch' }>
 type ResultsReply = Extract<Reply, { type: 'results' }>
 
-/** `accept` is by far the most frequent command, and its row needs no name. */
-type PackedCommand = AcceptRow | { readonly name: CommandName; readonly input: unknown }
+/** In the place of an `accept`, which is found among the columns. */
+const ACCEPT = 0
 
-/** So is its outcome: the callback's number. */
+type PackedCommand = typeof ACCEPT | { readonly name: CommandName; readonly input: unknown }
+
+/** Of a callback that was accepted: its number. */
 type PackedResult = number | EngineResult
 
 /** What is refused is left out of the request: by its place in the batch, in order, why. */
@@ -34,27 +42,29 @@ export interface PackedBatch {
 
 export function packBatch(batch: readonly Command[]): PackedBatch {
   const packer = new Packer()
+  const accepts = new AcceptWriter(packer)
   const commands: PackedCommand[] = []
   const refused = new Map<number, StoreFault>()
   for (const [index, command] of batch.entries()) {
     try {
-      commands.push(
-        command.name === 'accept'
-          ? fromAccept(command.input, packer)
-          : { name: command.name, input: packer.pack(command.input) },
-      )
+      if (command.name === 'accept') {
+        accepts.add(command.input)
+        commands.push(ACCEPT)
+      } else commands.push({ name: command.name, input: packer.pack(command.input) })
     } catch (error) {
       if (!(error instanceof StoreFault)) throw error
       refused.set(index, error)
     }
   }
-  return { request: { type: 'batch', commands, bytes: packer.toBuffer() }, refused }
+  const request = { type: 'batch', commands, accepts: accepts.toColumns(), bytes: packer.toBuffer() } as const
+  return { request, refused }
 }
 
-export function unpackBatch({ commands, bytes }: BatchRequest): readonly Command[] {
+export function unpackBatch({ commands, accepts, bytes }: BatchRequest): readonly Command[] {
+  const reader = new AcceptReader(accepts, bytes)
   return (commands as readonly PackedCommand[]).map(command =>
-    isAcceptRow(command)
-      ? { name: 'accept', input: toAccept(command, bytes) }
+    command === ACCEPT
+      ? { name: 'accept', input: reader.next() }
       : ({
           name: command.name,
           input: unpack(command.input, bytes, 'window') as Input<CommandName>,
@@ -81,10 +91,6 @@ export function unpackResults(
     if (!result.ok) return { ok: false, error: toError(result.fault) }
     return { ok: true, outcome: unpack(result.outcome, bytes, 'copy') }
   })
-}
-
-function isAcceptRow(command: PackedCommand): command is AcceptRow {
-  return Array.isArray(command)
 }
 
 function acceptedSeq(outcome: unknown): number | undefined {

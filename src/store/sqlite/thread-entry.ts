@@ -1,34 +1,88 @@
-import { parentPort } from 'node:worker_threads'
-import type { Engine } from './engine.js'
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
+import type { Engine, EngineResult } from './engine.js'
 import { type FaultRecord, StoreFault } from './fault.js'
 import { openFile } from './open-file.js'
 import { packResults, type Reply, type Request, unpackBatch } from './protocol.js'
 
-// The engine's side of the thread: built into a file of its own, and started by `thread.ts`.
+// The engine's side of the thread: built into a file of its own, and started by `worker.ts`.
+//
+//   E1. Requests are answered in the order in which they came, each by a reply of its own.
+//   E2. Batches that wait when one is begun share its commit.
+//   E3. After an error of input or output nothing is done any more: what the engine believes about the file may not be true.
+
+type BatchRequest = Extract<Request, { readonly type: 'batch' }>
+
+/** So many commands in one commit, and no batch more. */
+const ENOUGH = 1_000
 
 let engine: Engine | undefined
+let broken: FaultRecord | undefined
 
-async function answer(request: Request): Promise<Reply> {
-  switch (request.type) {
-    case 'open':
-      engine = await openFile(request.options)
-      return { type: 'done' }
-    case 'batch':
-      if (engine === undefined) throw new StoreFault('other', 'the file is not open')
-      return packResults(engine.execute(unpackBatch(request)))
-    case 'close':
-      engine?.close()
-      engine = undefined
-      return { type: 'done' }
+parentPort?.on('message', handle)
+
+function handle(request: Request): void {
+  if (request.type !== 'batch') {
+    void answer(request).catch(toFailure).then(reply)
+    return
+  }
+  const batches = [request]
+  let count = request.commands.length
+  let other: Request | undefined
+  while (count < ENOUGH && other === undefined) {
+    const waiting = takeWaiting()
+    if (waiting === undefined) break
+    if (waiting.type === 'batch') {
+      batches.push(waiting)
+      count += waiting.commands.length
+    } else other = waiting
+  }
+  for (const each of executeTogether(batches)) reply(each)
+  if (other !== undefined) handle(other)
+}
+
+async function answer(request: Exclude<Request, BatchRequest>): Promise<Reply> {
+  if (request.type === 'open') engine = await openFile(request.options)
+  else {
+    engine?.close()
+    engine = undefined
+  }
+  return { type: 'done' }
+}
+
+function executeTogether(batches: readonly BatchRequest[]): readonly Reply[] {
+  try {
+    if (broken !== undefined) throw new StoreFault(broken.fault, broken.detail)
+    if (engine === undefined) throw new StoreFault('other', 'the file is not open')
+    const commands = batches.map(unpackBatch)
+    const results = engine.execute(commands.flat())
+    broken = results.find(isBreaking)?.fault
+    let start = 0
+    return commands.map(({ length }) => {
+      start += length
+      return packResults(results.slice(start - length, start))
+    })
+  } catch (error) {
+    return batches.map(() => toFailure(error))
   }
 }
 
-// A reply that cannot be sent ends the thread, which its owner notices.
-parentPort?.on('message', (request: Request) => {
-  void answer(request)
-    .catch((error: unknown): Reply => ({ type: 'failed', fault: toRecord(error) }))
-    .then(reply => parentPort?.postMessage(reply, reply.type === 'results' ? [reply.bytes] : []))
-})
+function isBreaking(result: EngineResult): result is Extract<EngineResult, { ok: false }> {
+  return !result.ok && result.fault.fault === 'io'
+}
+
+function takeWaiting(): Request | undefined {
+  if (parentPort === null) return undefined
+  return receiveMessageOnPort(parentPort)?.message as Request | undefined
+}
+
+/** One that cannot be sent ends the thread, which its owner notices. */
+function reply(each: Reply): void {
+  parentPort?.postMessage(each, each.type === 'results' ? [each.bytes] : [])
+}
+
+function toFailure(error: unknown): Reply {
+  return { type: 'failed', fault: toRecord(error) }
+}
 
 function toRecord(error: unknown): FaultRecord {
   if (error instanceof StoreFault) return { fault: error.fault, detail: error.detail }
