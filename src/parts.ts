@@ -64,6 +64,7 @@ export async function assemble(
     },
     onLeftover: leftover => logger.warn(leftover, 'a receiver ended with callbacks that nobody has read'),
     onDropped: dropped => logger.warn(dropped, 'retention let go of callbacks that nobody has handled'),
+    onExpired: deliveryIds => sender.expired(deliveryIds),
     onLost: () => mailboxes.abandon(new LeaseLostError()),
     onError,
   })

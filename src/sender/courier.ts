@@ -1,13 +1,6 @@
 import { after, type Clock, random } from '../core/clock.js'
 import { EndpointRefusedError, InvalidOptionsError } from '../errors.js'
-import type {
-  AfterAttempt,
-  AttemptRecord,
-  ClaimedDelivery,
-  DeliveryClaim,
-  MessageRecord,
-} from '../model/delivery.js'
-import type { Observation } from '../options.js'
+import type { AttemptRecord, ClaimedDelivery, DeliveryClaim, MessageRecord } from '../model/delivery.js'
 import type { StoreSession } from '../store/store.js'
 import { toAddress } from './address.js'
 import { type Tried, tryOnce } from './attempt.js'
@@ -15,12 +8,13 @@ import type { CarriedRequest, Carrier } from './carrier.js'
 import { type Endpoints, writtenOut } from './endpoints.js'
 import { type HeaderList, mergeHeaders } from './headers.js'
 import { afterAttempt, type Policy } from './policy.js'
+import type { Reports } from './reports.js'
 import { VERSION } from './version.js'
 
 // Takes one claimed delivery through one attempt.
 //
 // Owns:   nothing that outlives the attempt.
-// Leaves: claiming (dispatcher), the HTTP exchange (carrier), what an answer means (policy).
+// Leaves: claiming (dispatcher), the HTTP exchange (carrier), what an answer means (policy), who is told of it (reports).
 //
 //   C1. URL and policy are those of the moment; message id, bytes and the message's own headers never change.
 //   C2. An attempt and what follows from it are one command. If the store cannot take it, it is told again until it can
@@ -35,7 +29,7 @@ export interface CourierParts {
   readonly clock: Clock
   readonly endpoints: Endpoints
   readonly carrier: Carrier
-  readonly observe: (event: Observation) => void
+  readonly reports: Reports
   readonly onError: (error: unknown) => void
 }
 
@@ -77,13 +71,13 @@ export class Courier {
     const now = clock.now()
     const attempt = { at: startedAt, durationMs: Math.round(clock.monotonic() - started), ...toRecord(tried) }
     const next = afterAttempt(policy, { delivery: claimed.delivery, tried, startedAt, now, random })
-    const { session } = this.#parts
+    const { session, reports } = this.#parts
     const outcome = await this.#insist(
       () => session.recordAttempt({ claim, attempt, next, now: clock.now() }),
       stop,
     )
     if (outcome === 'recorded' || outcome === 'ended') {
-      this.#tell(claimed, attempt, outcome === 'recorded' ? next : undefined)
+      reports.attempted(claimed, attempt, outcome === 'recorded' ? next : undefined)
     }
   }
 
@@ -126,46 +120,12 @@ export class Courier {
       }
     }
   }
-
-  #tell(
-    { delivery, message }: ClaimedDelivery,
-    attempt: AttemptRecord,
-    next: AfterAttempt | undefined,
-  ): void {
-    const { observe, clock } = this.#parts
-    const about = {
-      at: new Date(clock.now()),
-      deliveryId: delivery.id,
-      messageId: message.id,
-      lane: delivery.lane,
-    }
-    const { durationMs, status, error } = attempt
-    const number = delivery.attempts + 1
-    observe({
-      type: 'delivery.attempted',
-      ...about,
-      attempt: number,
-      durationMs,
-      ...defined({ status, error }),
-    })
-    if (next === undefined || next.status === 'due') return
-    observe({
-      type: 'delivery.ended',
-      ...about,
-      status: next.status,
-      ...('reason' in next ? { reason: next.reason } : {}),
-    })
-  }
 }
 
 function toRecord(tried: Tried): Omit<AttemptRecord, 'at' | 'durationMs'> {
   if (tried.type !== 'answered') return { error: tried.error }
   const { status, ...answer } = tried.answer
   return { status, answer }
-}
-
-function defined(facts: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
 }
 
 /** Ends early when `stop` is aborted. */

@@ -13,6 +13,7 @@ import { createFetchCarrier } from './fetch-carrier.js'
 import { Guard, isLoopbackHost } from './guard.js'
 import { checkMessage, type Message } from './message.js'
 import { type Sent, send } from './outbox.js'
+import { Reports } from './reports.js'
 import { createTransport } from './transport.js'
 
 export interface SenderParts {
@@ -30,6 +31,7 @@ export class Sender {
   readonly #endpoints: Endpoints
   readonly #dispatcher: Dispatcher
   readonly #waits: DeliveryWaits
+  readonly #reports: Reports
   #closed = false
 
   /** @throws InvalidOptionsError when `allowPrivate` lists something that is not a range. */
@@ -47,12 +49,13 @@ export class Sender {
         : createFetchCarrier(fetch)
     this.#endpoints = new Endpoints({ allowInsecure, development, ...(fetch === undefined ? { guard } : {}) })
     this.#waits = new DeliveryWaits({ session, watch, clock, onError })
+    this.#reports = new Reports({ session, clock, logger, observe })
     const courier = new Courier({
       session,
       clock,
       endpoints: this.#endpoints,
       carrier: this.#carrier,
-      observe,
+      reports: this.#reports,
       onError,
     })
     this.#dispatcher = new Dispatcher({
@@ -99,6 +102,11 @@ export class Sender {
     this.#dispatcher.start()
   }
 
+  /** Deliveries that died of their deadline: a sweep has found them. Never rejects. */
+  async expired(deliveryIds: readonly string[]): Promise<void> {
+    for (const id of deliveryIds) await this.#reports.expired(id)
+  }
+
   /** Begins no attempt any more. Resolves when those under way have ended. */
   finish(): Promise<void> {
     return this.#dispatcher.finish()
@@ -118,17 +126,7 @@ export class Sender {
       session,
       waits: this.#waits,
       now: () => settings.clock.now(),
-      onCancelled: ({ id, messageId }) => {
-        const at = new Date(settings.clock.now())
-        settings.observe({
-          type: 'delivery.ended',
-          at,
-          deliveryId: id,
-          messageId,
-          status: 'dead',
-          reason: 'cancelled',
-        })
-      },
+      onCancelled: delivery => this.#reports.cancelled(delivery),
     })
   }
 }

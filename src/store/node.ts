@@ -31,6 +31,8 @@ export interface NodeParts {
   /** Receivers that ended with something unread, and callbacks that retention let go of. */
   readonly onLeftover: (leftover: Leftover) => void
   readonly onDropped: (dropped: { readonly receiverId: string; readonly callbacks: number }) => void
+  /** Deliveries that died of their deadline. Waited for, so that of many of them a few are in memory. */
+  readonly onExpired: (deliveryIds: readonly string[]) => Promise<void>
   readonly onLost: () => void
   readonly onError: (error: unknown) => void
 }
@@ -122,12 +124,13 @@ export class Node {
   }
 
   async #sweep(): Promise<void> {
-    const { session, clock, retention, onLeftover, onDropped } = this.#parts
+    const { session, clock, retention, onLeftover, onDropped, onExpired } = this.#parts
     let more = true
     while (more && !this.#closed) {
       const swept = await session.sweep({ now: clock.now(), ...retention, limit: SWEEP_LIMIT })
       for (const leftover of swept.ended) onLeftover(leftover)
       for (const dropped of swept.dropped) onDropped(dropped)
+      await onExpired(swept.expiredDeliveryIds)
       more = swept.more
     }
   }

@@ -1,9 +1,10 @@
-import { type Logger, type Observation, type ServerOptions, toServerSettings } from '../../src/options.js'
+import { type Observation, type ServerOptions, toServerSettings } from '../../src/options.js'
 import { Sender } from '../../src/sender/sender.js'
 import { memoryStore } from '../../src/store/memory/memory-store.js'
 import type { Store, StoreSession } from '../../src/store/store.js'
 import { Watch } from '../../src/store/watch.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
+import { type LogLine, recordingLogger } from '../support/server.js'
 
 /** A request as the far side saw it. */
 export interface Seen {
@@ -23,6 +24,8 @@ export interface Bench extends AsyncDisposable {
   readonly store: Store
   readonly seen: readonly Seen[]
   readonly events: readonly Observation[]
+  readonly logged: readonly LogLine[]
+  /** What was logged as an error, or came out of polling. */
   readonly errors: readonly unknown[]
 }
 
@@ -52,8 +55,14 @@ export async function openBench({
   const seen: Seen[] = []
   const events: Observation[] = []
   const errors: unknown[] = []
-  const note = (facts: object) => void errors.push('err' in facts ? facts.err : facts)
-  const logger: Logger = { debug: () => {}, info: () => {}, warn: note, error: note }
+  const logged: LogLine[] = []
+  const logger = {
+    ...recordingLogger(logged),
+    error: (facts: object, message: string) => {
+      logged.push({ level: 'error', facts, message })
+      errors.push('err' in facts ? facts.err : facts)
+    },
+  }
 
   const opened = await store.open()
   const session = change(opened)
@@ -78,6 +87,7 @@ export async function openBench({
     store,
     seen,
     events,
+    logged,
     errors,
     async [Symbol.asyncDispose]() {
       await sender.close()

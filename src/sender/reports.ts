@@ -1,0 +1,114 @@
+import type { Clock } from '../core/clock.js'
+import type { AfterAttempt, AttemptRecord, ClaimedDelivery, DeliveryRecord, Lane } from '../model/delivery.js'
+import type { Logger, Observation } from '../options.js'
+import type { StoreSession } from '../store/store.js'
+
+// What is told of deliveries, once it is durable: every attempt and every end to whoever observes, and to the log what an
+// operator has to know.
+//
+//   R1. A delivery that dies has one line, a warning. A cancelled one has none: whoever did that knows.
+//   R2. An attempt that failed has a line of its own, on `debug`, only where another one follows: an endpoint that is down
+//       for a day floods nobody's log.
+//   R3. A line has ids, the name of the endpoint or the origin of the URL, numbers, and an error in our words; never a
+//       path, a query, a header or a body.
+
+export interface ReportsParts {
+  readonly session: StoreSession
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly observe: (event: Observation) => void
+}
+
+type Outcome = Pick<AttemptRecord, 'status' | 'error'>
+
+interface Found {
+  readonly delivery: DeliveryRecord | undefined
+  readonly last: AttemptRecord | undefined
+  /** Why there is no more to tell. */
+  readonly failure: { readonly err?: unknown }
+}
+
+const DEAD = 'a delivery is dead; no further attempt is made'
+
+export class Reports {
+  readonly #parts: ReportsParts
+
+  constructor(parts: ReportsParts) {
+    this.#parts = parts
+  }
+
+  /** Without `next` the delivery had ended before the attempt did, and that was told. */
+  attempted({ delivery }: ClaimedDelivery, attempt: AttemptRecord, next: AfterAttempt | undefined): void {
+    const { clock, logger, observe } = this.#parts
+    const at = new Date(clock.now())
+    const number = delivery.attempts + 1
+    const outcome = toOutcome(attempt)
+    const { durationMs } = attempt
+    const about = aboutOf(delivery)
+    observe({ type: 'delivery.attempted', at, ...about, attempt: number, durationMs, ...outcome })
+    if (next === undefined) return
+    if (next.status === 'due') {
+      const retryInMs = Math.max(0, next.dueAt - at.getTime())
+      logger.debug(
+        { ...namesOf(delivery), attempt: number, ...outcome, retryInMs },
+        'an attempt to deliver failed; it is tried again',
+      )
+      return
+    }
+
+    const end = { type: 'delivery.ended', at, ...about }
+    if (next.status === 'delivered') {
+      observe({ ...end, status: 'delivered' })
+    } else {
+      const { reason } = next
+      observe({ ...end, status: 'dead', reason })
+      logger.warn({ ...namesOf(delivery), reason, attempts: number, ...outcome }, DEAD)
+    }
+  }
+
+  /** A sweep found the delivery past its deadline. Where no more can be read of it, its id has to do. Never rejects. */
+  async expired(deliveryId: string): Promise<void> {
+    const { clock, logger, observe } = this.#parts
+    const { delivery, last, failure } = await this.#read(deliveryId)
+    const at = new Date(clock.now())
+    const about = delivery === undefined ? { deliveryId } : aboutOf(delivery)
+    const names = delivery === undefined ? about : { ...namesOf(delivery), attempts: delivery.attempts }
+    observe({ type: 'delivery.ended', at, ...about, status: 'dead', reason: 'expired' })
+    logger.warn({ ...names, reason: 'expired', ...toOutcome(last), ...failure }, DEAD)
+  }
+
+  cancelled({ id, messageId }: { readonly id: string; readonly messageId: string }): void {
+    const { clock, observe } = this.#parts
+    const at = new Date(clock.now())
+    observe({ type: 'delivery.ended', at, deliveryId: id, messageId, status: 'dead', reason: 'cancelled' })
+  }
+
+  async #read(deliveryId: string): Promise<Found> {
+    const { session } = this.#parts
+    try {
+      const delivery = await session.findDelivery({ deliveryId })
+      const attempts = delivery?.attempts ? await session.listAttempts({ deliveryId }) : []
+      return { delivery, last: attempts.at(-1), failure: {} }
+    } catch (err) {
+      return { delivery: undefined, last: undefined, failure: { err } }
+    }
+  }
+}
+
+function aboutOf({ id, messageId, lane }: DeliveryRecord): object {
+  return { deliveryId: id, messageId, lane }
+}
+
+function namesOf({ id, messageId, lane }: DeliveryRecord): object {
+  return { deliveryId: id, messageId, ...targetOf(lane) }
+}
+
+function targetOf(lane: Lane): object {
+  const [, kind = '', target] = /^(endpoint|origin):(.*)$/s.exec(lane) ?? []
+  return { [kind]: target }
+}
+
+/** What came of an attempt; what was answered beyond its status is nobody's business here. */
+function toOutcome({ status, error }: Outcome = {}): Outcome {
+  return { ...(status === undefined ? {} : { status }), ...(error === undefined ? {} : { error }) }
+}
