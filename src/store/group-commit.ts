@@ -13,8 +13,8 @@ import { wakesAfter, wakesBefore } from './wakes.js'
 //       beside us it leaves as soon as it is worth a commit, and the executor need not wait for the turn to end.
 //   G3. A promise resolves after the commit, and wake-ups go out after that. What is added is also announced when it has
 //       joined the queue: a look that this causes is in the same commit, and needs no second one.
-//   G4. What has no outcome yet is bounded. Past the bounds what strangers and callers add is refused with an error that may be
-//       retried; what ends work (acks, releases, renewals) is always let in, or the queue could never drain.
+//   G4. What has no outcome yet is bounded. Past the bounds what strangers and callers add is refused with an error that
+//       may be retried; what ends work (acks, releases, renewals) is always let in, or the queue could never drain.
 
 export type Command = { [N in CommandName]: { readonly name: N; readonly input: Input<N> } }[CommandName]
 
@@ -209,8 +209,8 @@ class GroupCommit {
   }
 
   /**
-   * An executor with nothing left to do gets the next batch in the same tick. Also when a listener throws: the queue must not
-   * stand still for it.
+   * An executor with nothing left to do gets the next batch in the same tick. Also when a listener throws: the queue must
+   * not stand still for it.
    */
   #finish(batch: readonly Queued[], tell: () => void): void {
     this.#underWay--

@@ -1,5 +1,6 @@
 import type { AcceptInput } from '../receiving.js'
 import { type Packer, unpack } from './codec.js'
+import { StoreFault } from './fault.js'
 
 // `accept`, by far the most frequent command, on its way to the engine's thread. Cloning a value costs by its members, so
 // all accepts of a batch travel as two: their numbers in one array, and their texts behind one another in one string.
@@ -28,12 +29,23 @@ export class AcceptWriter {
     this.#packer = packer
   }
 
+  /** @throws StoreFault `refused` for what cannot cross to another thread; nothing of it is left behind then. */
   add(input: AcceptInput): void {
     const { callbackId, receiverId, method, path, query, headers, deliveryId, answer } = input
-    // What may be refused comes first: nothing of it is left behind then.
+    const text = callbackId + receiverId + method + path + query + headers + (deliveryId ?? '')
+    const length =
+      callbackId.length +
+      receiverId.length +
+      method.length +
+      path.length +
+      query.length +
+      headers.length +
+      (deliveryId?.length ?? 0)
+    // What is no text would shift the texts of all accepts behind it.
+    if (text.length !== length) throw new StoreFault('refused', 'a store takes texts where it expects them')
     const answered = answer === undefined ? NONE : this.#toNumber(answer)
     const { $at, $length } = this.#packer.add(input.body)
-    this.#text += callbackId + receiverId + method + path + query + headers + (deliveryId ?? '')
+    this.#text += text
     this.#numbers.push(
       callbackId.length,
       receiverId.length,
@@ -58,7 +70,8 @@ export class AcceptWriter {
   }
 
   #toNumber(answer: Answer): number {
-    if (answer.headers.length === 0 && answer.body.length === 0) return answer.status
+    const { status, headers, body } = answer
+    if (headers.length === 0 && body.length === 0 && status > APART) return status
     this.#answers.push(this.#packer.pack(answer))
     return APART
   }

@@ -1,7 +1,6 @@
 import { StoreUnavailableError } from '../../errors.js'
 import { type Command, IN_TURN, type Result } from '../group-commit.js'
-import type { Engine } from './engine.js'
-import { toResult } from './engine.js'
+import { type Engine, isBreaking, toResult } from './engine.js'
 import { StoreFault, toError } from './fault.js'
 import type { Host } from './host.js'
 import { type OpenOptions, openFile } from './open-file.js'
@@ -29,7 +28,7 @@ export class CallingThread implements Host {
   async execute(batch: readonly Command[]): Promise<readonly Result[]> {
     const engine = this.#engine ?? (await this.#reopen())
     const results = engine.execute(batch)
-    if (results.some(result => !result.ok && result.fault.fault === 'io')) {
+    if (results.some(isBreaking)) {
       this.#engine = undefined
       abandon(engine)
     }

@@ -24,7 +24,7 @@ import { Upkeep } from './upkeep.js'
 //
 //   X1. A batch is one transaction. Nothing of it is told before the commit has returned.
 //   X2. A batch that fails is rolled back and repeated, each command in a transaction of its own, so that each has an
-//       outcome or an error of its own (H48).
+//       outcome or an error of its own (H48). After an error of input or output nothing is done any more.
 //   X3. SQLite ends a transaction by itself when the disk is full, and says so by an error. Nothing of the batch is run
 //       after it: the repetitions begin transactions of their own.
 
@@ -80,11 +80,20 @@ export class Engine {
       return this.#attempt(batch)
     } catch (error) {
       const fault = this.#faultOf(error)
-      // A single command has had its transaction; after an input or output error nobody knows what the file holds.
+      // A single command has had its transaction; after an error of input or output there is no other.
       if (batch.length === 1 || fault.fault === 'io') return batch.map(() => ({ ok: false, fault }))
       this.#parts.budget.renew()
-      return batch.flatMap(command => this.#execute([command]))
+      return this.#repeat(batch)
     }
+  }
+
+  #repeat(batch: readonly Command[]): readonly EngineResult[] {
+    const results: EngineResult[] = []
+    for (const command of batch) {
+      const before = results.at(-1)
+      results.push(...(before !== undefined && isBreaking(before) ? [before] : this.#execute([command])))
+    }
+    return results
   }
 
   close(): void {
@@ -165,6 +174,11 @@ function commandsOf(parts: EngineParts): CommandTable {
     claimDeliveries: input => dispatching.claimDeliveries(input),
   }
   return commands
+}
+
+/** After it nobody knows what the file holds: this engine must not be used any more. */
+export function isBreaking(result: EngineResult): result is Extract<EngineResult, { ok: false }> {
+  return !result.ok && result.fault.fault === 'io'
 }
 
 /** The same for a caller on this side of the thread. */

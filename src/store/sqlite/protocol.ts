@@ -6,7 +6,8 @@ import type { EngineResult } from './engine.js'
 import { type FaultRecord, StoreFault } from './fault.js'
 import type { OpenOptions } from './open-file.js'
 
-// What the caller's thread and the engine's say to each other. Each request has one reply, and there is one at a time.
+// What the caller's thread and the engine's say to each other. Each request has one reply, in the order of the requests;
+// several may be under way.
 
 export type Request =
   | { readonly type: 'open'; readonly options: OpenOptions }

@@ -1,5 +1,5 @@
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
-import type { Engine, EngineResult } from './engine.js'
+import { type Engine, isBreaking } from './engine.js'
 import { type FaultRecord, StoreFault } from './fault.js'
 import { openFile } from './open-file.js'
 import { packResults, type Reply, type Request, unpackBatch } from './protocol.js'
@@ -64,10 +64,6 @@ function executeTogether(batches: readonly BatchRequest[]): readonly Reply[] {
   } catch (error) {
     return batches.map(() => toFailure(error))
   }
-}
-
-function isBreaking(result: EngineResult): result is Extract<EngineResult, { ok: false }> {
-  return !result.ok && result.fault.fault === 'io'
 }
 
 function takeWaiting(): Request | undefined {

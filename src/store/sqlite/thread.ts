@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { StoreUnavailableError } from '../../errors.js'
 import type { Command, Pace, Result } from '../group-commit.js'
-import { StoreFault, toError } from './fault.js'
+import { type FaultRecord, StoreFault, toError } from './fault.js'
 import type { Host } from './host.js'
 import type { OpenOptions } from './open-file.js'
 import { forgetOwner } from './owner.js'
@@ -18,7 +18,8 @@ import { EngineWorker } from './worker.js'
 //       the process has not ended, so its epochs go on.
 //   T3. An input or output error ends the thread too: what its engine believes about the file may no longer be true. What
 //       it was asked after that it does not do.
-//   T4. The thread keeps the process alive only while something is asked of it.
+//   T4. The file is asked for again only when the thread before is gone: until then the lock is still its own.
+//   T5. The thread keeps the process alive only while something is asked of it.
 
 export class EngineThread implements Host {
   /**
@@ -29,8 +30,6 @@ export class EngineThread implements Host {
   readonly #path: string
   readonly #file: string
   #worker: Promise<EngineWorker> | undefined
-  /** The end of the one before: until then the file is still its own. */
-  #ending: Promise<void> | undefined
   #options: OpenOptions | undefined
 
   constructor(path: string, file: string) {
@@ -58,16 +57,13 @@ export class EngineThread implements Host {
     const worker = await this.#liveWorker()
     const { request, refused } = packBatch(batch)
     const reply = await worker.ask(request, [request.bytes])
-    if (reply.type === 'failed') throw toError(reply.fault, this.#path)
     if (reply.type === 'done') throw new StoreUnavailableError('The store gave no answer')
-    let isBroken = false
-    const results = [
-      ...unpackResults(reply, fault => {
-        isBroken ||= fault.fault === 'io'
-        return toError(fault, this.#path)
-      }),
-    ]
-    if (isBroken && !worker.isOver) this.#ending = worker.end()
+    const toOurs = (fault: FaultRecord) => {
+      if (fault.fault === 'io') void worker.end() // the next thread waits for it
+      return toError(fault, this.#path)
+    }
+    if (reply.type === 'failed') throw toOurs(reply.fault)
+    const results = [...unpackResults(reply, toOurs)]
     for (const [index, fault] of refused)
       results.splice(index, 0, { ok: false, error: toError(fault, this.#path) })
     return results
@@ -76,8 +72,8 @@ export class EngineThread implements Host {
   async close(): Promise<void> {
     const worker = await this.#worker
     this.#worker = undefined
-    await this.#ending
-    if (worker === undefined || worker.isOver) return
+    if (worker === undefined) return
+    if (worker.isOver) return worker.end()
     // While the lock is ours: afterwards the name may be the next owner's.
     if (this.#options !== undefined) forgetOwner(this.#path)
     try {
@@ -95,12 +91,12 @@ export class EngineThread implements Host {
       const current = this.#worker
       const worker = await current
       if (!worker.isOver) return worker
-      if (this.#worker === current) this.#worker = undefined
+      if (this.#worker === current) this.#worker = this.#restart(worker)
     }
   }
 
-  async #restart(): Promise<EngineWorker> {
-    await this.#ending
+  async #restart(before?: EngineWorker): Promise<EngineWorker> {
+    await before?.end()
     const options = this.#options
     let worker: EngineWorker | undefined
     try {
@@ -110,8 +106,8 @@ export class EngineThread implements Host {
       if (reply.type === 'failed') throw toError(reply.fault, this.#path)
       return worker
     } catch (error) {
-      this.#worker = undefined
       await worker?.end()
+      this.#worker = undefined
       throw error
     }
   }

@@ -12,6 +12,7 @@ export class EngineWorker {
   readonly #worker: Worker
   readonly #waiting: Waiting[] = []
   #isOver = false
+  #ended: Promise<void> | undefined
   #onIdle: (() => void) | undefined
 
   constructor(file: string) {
@@ -31,14 +32,20 @@ export class EngineWorker {
   /** `handedOver` is its own from now on. */
   ask(request: Request, handedOver: ArrayBuffer[] = []): Promise<Reply> {
     return new Promise((resolve, reject) => {
+      if (this.#isOver) throw new StoreUnavailableError('The thread of the store has ended')
       this.#worker.postMessage(request, handedOver)
       if (this.#waiting.push({ resolve, reject }) === 1) this.#worker.ref()
     })
   }
 
-  /** Lets it answer what it was asked, and ends it. */
-  async end(): Promise<void> {
+  /** Lets it answer what it was asked, and ends it. Afterwards nothing of it is left, nor its hold on the file. */
+  end(): Promise<void> {
     this.#isOver = true
+    this.#ended ??= this.#end()
+    return this.#ended
+  }
+
+  async #end(): Promise<void> {
     if (this.#waiting.length > 0) {
       await new Promise<void>(resolve => {
         this.#onIdle = resolve

@@ -103,6 +103,20 @@ it('after an error of input or output nothing is repeated, and nothing is told a
   expect(stored(connection)).toEqual([])
 })
 
+it('after an error of input or output in a repetition none of the commands behind it is carried out', async () => {
+  const { engine, connection, begun, failWith } = await openFailing()
+  // The batch is repeated; the first command's own commit goes well, the second's does not.
+  const codes = [13, undefined, 10]
+  failWith(sql => {
+    const code = sql === 'commit' ? codes.shift() : undefined
+    return code === undefined ? undefined : fault(code)
+  })
+  const results = engine.execute([accept('cb_1'), accept('cb_2'), accept('cb_3'), accept('cb_4')])
+  expect(outcomes(results)).toEqual([{ type: 'accepted', seq: 1 }, 'io', 'io', 'io'])
+  expect(begun).toHaveLength(3)
+  expect(stored(connection)).toEqual(['cb_1'])
+})
+
 it('when the engine ends the transaction by itself, nothing that comes after is carried out outside of one', async () => {
   const { engine, connection, failWith } = await openFailing()
   let inserts = 0

@@ -1,6 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { build } from 'tsup'
 import { expect, it, onTestFinished } from 'vitest'
 import { StoreUnavailableError } from '../../../src/errors.js'
@@ -10,6 +9,7 @@ import { EngineThread } from '../../../src/store/sqlite/thread.js'
 import { Trial, texts } from '../../../src/testing/conformance/trial.js'
 import { Child } from './support/child.js'
 import { temporaryFile } from './support/temporary-file.js'
+import { locateThread, threadOf, WatchedThread } from './support/watched-thread.js'
 
 const ROOT = join(import.meta.dirname, '../../..')
 
@@ -45,24 +45,20 @@ it('holds up the event loop for no commit', async () => {
 
 it('a thread that dies fails what is under way; another one goes on, under the same epochs', async () => {
   const path = temporaryFile()
-  // The same thread, but for a token that kills it.
-  const mortal = threadOf(`
-    await import(${JSON.stringify(pathToFileURL(locate()).href)})
-    parentPort.on('message', ({ commands = [] }) => {
-      if (commands.some(({ input }) => input?.token === 'die')) process.exit(7)
-    })`)
-  const host = new EngineThread(path, mortal)
+  const thread = new WatchedThread()
+  const host = new EngineThread(path, thread.file)
   await host.open({ path, now: 0, isReopened: false })
   const run = async (command: Command) => (await host.execute([command]))[0]
+  const renewal: Command = { name: 'renew', input: { epoch: 1, now: 1, leaseMs: 1_000 } }
   const joined = await run({ name: 'join', input: { node: 'a', now: 0, leaseMs: 1_000 } })
   expect(joined).toEqual({ ok: true, outcome: { epoch: 1 } })
 
-  const dying = run({ name: 'findReceiver', input: { token: 'die', now: 0 } })
+  thread.endsBy('exit')
+  const dying = run(renewal)
   await expect(dying).rejects.toThrow(StoreUnavailableError)
   await expect(dying).rejects.toMatchObject({ cause: { message: expect.stringContaining('code 7') } })
 
-  const renewed = await run({ name: 'renew', input: { epoch: 1, now: 1, leaseMs: 1_000 } })
-  expect(renewed).toEqual({ ok: true, outcome: true })
+  expect(await run(renewal)).toEqual({ ok: true, outcome: true })
   await host.close()
 })
 
@@ -85,23 +81,23 @@ it('an error of input or output ends the thread: what it believes of the file ma
   await host.close()
 })
 
-it('takes its name away while the lock is still its own', async () => {
+it('takes its name away while the lock is still its own, and says what became of closing', async () => {
   const path = temporaryFile()
   const watchful = threadOf(`
     const { existsSync } = await import('node:fs')
     parentPort.on('message', ({ type }) => parentPort.postMessage(
-      type === 'close' && existsSync(${JSON.stringify(`${path}.owner`)})
-        ? { type: 'failed', fault: { fault: 'other', detail: 'the name is still there' } }
+      type === 'close'
+        ? { type: 'failed', fault: { fault: 'other', detail: 'named: ' + existsSync(${JSON.stringify(`${path}.owner`)}) } }
         : { type: 'done' }))`)
   const host = new EngineThread(path, watchful)
   await host.open({ path, now: 0, isReopened: false })
   writeFileSync(`${path}.owner`, '{}')
-  await host.close()
+  await expect(host.close()).rejects.toMatchObject({ cause: { message: 'named: false' } })
 })
 
 it('refuses a command that is not plain data, and carries out the others of its batch', async () => {
   const path = temporaryFile()
-  const host = new EngineThread(path, locate())
+  const host = new EngineThread(path, locateThread())
   await host.open({ path, now: 0, isReopened: false })
   const count: Command = { name: 'countDue', input: { now: 0 } }
   const odd = (what: unknown) => ({ name: 'countDue', input: { now: 0, what } }) as Command
@@ -117,16 +113,17 @@ it('refuses a command that is not plain data, and carries out the others of its 
   await host.close()
 })
 
-it('goes on, and keeps no process alive, after a request that cannot be sent', async () => {
+it('goes on, and keeps no process alive, after a batch that cannot be read', async () => {
   const path = temporaryFile()
   const child = new Child(`
     const session = await sqlite({ path: ${JSON.stringify(path)} }).open()
-    const odd = { callbackId: () => 1, receiverId: 'r', now: 0, headers: '[]', body: new Uint8Array() }
-    await session.accept(odd).catch(error => print(error.name))
+    const odd = { now: 0, get more() { throw new Error('not to be read') } }
+    const all = await Promise.allSettled([session.countDue(odd), session.countDue({ now: 0 })])
+    for (const { reason } of all) print(reason.message)
     print(await session.countDue({ now: 0 }))
-    await session.accept(odd).catch(error => print(error.name))`)
+    await session.countDue(odd).catch(error => print(error.message))`)
   expect(await child.exited).toBe(0)
-  expect(child.lines).toEqual(['DataCloneError', '0', 'DataCloneError'])
+  expect(child.lines).toEqual(['not to be read', 'not to be read', '0', 'not to be read'])
 })
 
 it('neither an open store nor an idle one keeps a process alive, and a command under way does', async () => {
@@ -249,16 +246,3 @@ it('without the file of the thread the engine runs on the calling thread, and a 
     },
   )
 })
-
-function locate(): string {
-  const located = EngineThread.locate()
-  if ('file' in located) return located.file
-  throw located.missing
-}
-
-/** A file that a thread can be started from. */
-function threadOf(program: string): string {
-  const file = temporaryFile('thread.mjs')
-  writeFileSync(file, `import { parentPort, threadId } from 'node:worker_threads'\n${program}`)
-  return file
-}
