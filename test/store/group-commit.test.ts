@@ -1,94 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { soon } from '../../src/core/clock.js'
 import { StoreUnavailableError } from '../../src/errors.js'
-import {
-  type Command,
-  createSession,
-  type Executor,
-  IN_TURN,
-  LIMITS,
-  type Limits,
-  type Pace,
-  type Result,
-} from '../../src/store/group-commit.js'
 import type { Input, Wake } from '../../src/store/store.js'
-
-const endOfTurn = () => new Promise<void>(resolve => soon(resolve))
-
-/** Carries nothing out: a test says when a batch is done, and with what. */
-class HeldExecutor implements Executor {
-  readonly pace: Pace
-  readonly batches: (readonly Command[])[] = []
-  readonly #held: { resolve: (results: readonly Result[]) => void; reject: (error: Error) => void }[] = []
-  closed = false
-
-  constructor(pace: Pace) {
-    this.pace = pace
-  }
-
-  execute(batch: readonly Command[]): Promise<readonly Result[]> {
-    this.batches.push(batch)
-    return new Promise((resolve, reject) => this.#held.push({ resolve, reject }))
-  }
-
-  /** The callback ids of the accepts in each batch. */
-  get ids(): string[][] {
-    return this.batches.map(batch =>
-      batch.map(({ name, input }) => (name === 'accept' ? input.callbackId : name)),
-    )
-  }
-
-  finish(results?: readonly Result[]): void {
-    const batch = this.batches[this.batches.length - this.#held.length] ?? []
-    this.#held.shift()?.resolve(results ?? batch.map((_, index) => accepted(index + 1)))
-  }
-
-  fail(error: Error): void {
-    this.#held.shift()?.reject(error)
-  }
-
-  close(): Promise<void> {
-    this.closed = true
-    return Promise.resolve()
-  }
-}
-
-function accepted(seq: number): Result {
-  return { ok: true, outcome: { type: 'accepted', seq } }
-}
-
-function request(callbackId: string, size = 0): Input<'accept'> {
-  return {
-    callbackId,
-    receiverId: `rcv_of_${callbackId}`,
-    now: 0,
-    method: 'POST',
-    path: '',
-    query: '',
-    headers: '',
-    body: new Uint8Array(size),
-    dedupeUntil: 0,
-    content: 'good',
-    capacity: 1,
-  }
-}
-
-function open(limits: Partial<Limits> = {}, pace: Pace = IN_TURN) {
-  const executor = new HeldExecutor(pace)
-  return { executor, session: createSession(executor, { ...LIMITS, ...limits }) }
-}
-
-const ANSWER: Input<'answer'> = {
-  callbackId: 'cb_1',
-  answer: { status: 202, headers: [], body: new Uint8Array() },
-  until: 1,
-}
+import { ANSWER, accepted, endOfTurn, openHeld, request } from './support/held-executor.js'
 
 const ACK: Input<'acknowledge'> = { claims: [], now: 0 }
 
 describe('group commit', () => {
   it('sends commands of one turn together, in the order in which they were sent', async () => {
-    const { executor, session } = open()
+    const { executor, session } = openHeld()
     const all = Promise.all([session.accept(request('a')), session.accept(request('b'))])
     expect(executor.batches).toEqual([])
     await endOfTurn()
@@ -101,7 +20,7 @@ describe('group commit', () => {
   })
 
   it('keeps what arrives while a batch is under way for the next one', async () => {
-    const { executor, session } = open()
+    const { executor, session } = openHeld()
     const first = session.accept(request('a'))
     await endOfTurn()
     const later = [session.accept(request('b')), session.accept(request('c'))]
@@ -115,7 +34,7 @@ describe('group commit', () => {
   })
 
   it('what a wake-up makes somebody send is in the very next batch', async () => {
-    const { executor, session } = open()
+    const { executor, session } = openHeld()
     session.subscribe(() => void session.findAnswer({ callbackId: 'cb_1' }))
     const first = session.answer(ANSWER)
     await endOfTurn()
@@ -125,7 +44,7 @@ describe('group commit', () => {
   })
 
   it('gives each command of a batch its own outcome or its own error', async () => {
-    const { executor, session } = open()
+    const { executor, session } = openHeld()
     const all = Promise.allSettled(['a', 'b', 'c'].map(id => session.accept(request(id))))
     await endOfTurn()
     const error = new Error('not this one')
@@ -138,7 +57,7 @@ describe('group commit', () => {
   })
 
   it('fails every command of a batch whose outcome is not known, and goes on with the next', async () => {
-    const { executor, session } = open()
+    const { executor, session } = openHeld()
     const lost = Promise.allSettled([session.accept(request('a')), session.accept(request('b'))])
     await endOfTurn()
     const next = session.accept(request('c'))
@@ -151,7 +70,7 @@ describe('group commit', () => {
   })
 
   it('fails a command that got no answer of its own', async () => {
-    const { executor, session } = open()
+    const { executor, session } = openHeld()
     const all = Promise.allSettled([session.accept(request('a')), session.accept(request('b'))])
     await endOfTurn()
     executor.finish([accepted(1)])
@@ -159,7 +78,7 @@ describe('group commit', () => {
   })
 
   it('limits a batch by commands and by bytes, and lets one that is larger go alone', async () => {
-    const { executor, session } = open({ batchCommands: 3, batchBytes: 10 })
+    const { executor, session } = openHeld({ batchCommands: 3, batchBytes: 10 })
     const all = ['a', 'b', 'c', 'd'].map(id => session.accept(request(id, 2)))
     all.push(session.accept(request('large', 100)), session.accept(request('e', 6)))
     all.push(session.accept(request('f', 6)))
@@ -172,35 +91,62 @@ describe('group commit', () => {
     expect(executor.ids).toEqual([['a', 'b', 'c'], ['d'], ['large'], ['e'], ['f']])
   })
 
-  it('refuses what strangers add to a queue that is full of commands, with an error that may be retried', async () => {
-    const { executor, session } = open({ queuedCommands: 2 })
+  it('refuses what strangers add while too many commands wait or are under way, with an error that may be retried', async () => {
+    const { executor, session } = openHeld({ queuedCommands: 2 })
     const queued = [session.accept(request('a')), session.accept(request('b'))]
     const refused = session.accept(request('c'))
     await expect(refused).rejects.toThrow(StoreUnavailableError)
     await expect(refused).rejects.toMatchObject({ retryable: true })
     await endOfTurn()
-    const next = session.accept(request('d'))
+    await expect(session.accept(request('d'))).rejects.toThrow(StoreUnavailableError)
     executor.finish()
     await Promise.all(queued)
+    const next = session.accept(request('e'))
+    await endOfTurn()
     executor.finish()
     await next
-    expect(executor.ids).toEqual([['a', 'b'], ['d']])
+    expect(executor.ids).toEqual([['a', 'b'], ['e']])
   })
 
-  it('refuses what strangers add to a queue that is full of bytes', async () => {
-    const { executor, session } = open({ queuedBytes: 100 })
+  it('refuses what strangers add while too many bytes wait or are under way', async () => {
+    const { executor, session } = openHeld({ queuedBytes: 100 })
     const queued = [session.accept(request('a', 60)), session.accept(request('b', 40))]
     await expect(session.accept(request('c', 1))).rejects.toThrow(StoreUnavailableError)
     await endOfTurn()
-    queued.push(session.accept(request('d', 100)))
-    executor.finish()
-    await endOfTurn()
+    await expect(session.accept(request('d', 1))).rejects.toThrow(StoreUnavailableError)
     executor.finish()
     await Promise.all(queued)
+    const next = session.accept(request('e', 100))
+    await endOfTurn()
+    executor.finish()
+    await next
+    expect(executor.ids).toEqual([['a', 'b'], ['e']])
+  })
+
+  it('has room again for what strangers add after a batch that failed', async () => {
+    const { executor, session } = openHeld({ queuedCommands: 1, queuedBytes: 10 })
+    const lost = session.accept(request('a', 10))
+    await endOfTurn()
+    executor.fail(new Error('the thread is gone'))
+    await expect(lost).rejects.toThrow('the thread is gone')
+    const next = session.accept(request('b', 10))
+    await endOfTurn()
+    executor.finish()
+    expect(await next).toEqual({ type: 'accepted', seq: 1 })
+  })
+
+  it('takes one that is larger than the bound when nothing else is there, and nothing beside it', async () => {
+    const { executor, session } = openHeld({ queuedBytes: 10 })
+    const large = session.accept(request('large', 100))
+    await expect(session.accept(request('a', 1))).rejects.toThrow(StoreUnavailableError)
+    await endOfTurn()
+    await expect(session.accept(request('b', 1))).rejects.toThrow(StoreUnavailableError)
+    executor.finish()
+    await large
   })
 
   it('lets what ends work into a full queue, or the queue could never drain', async () => {
-    const { executor, session } = open({ queuedCommands: 1 })
+    const { executor, session } = openHeld({ queuedCommands: 1 })
     const queued = session.accept(request('a'))
     const ack = session.acknowledge(ACK)
     const renewal = session.renew({ epoch: 1, now: 0, leaseMs: 1 })
@@ -216,7 +162,7 @@ describe('group commit', () => {
   })
 
   it('wakes for what was done, after the commit, and not for what was not', async () => {
-    const { executor, session } = open()
+    const { executor, session } = openHeld()
     const wakes: Wake[] = []
     const stop = session.subscribe(wake => wakes.push(wake))
     const answers = ['cb_1', 'cb_2', 'cb_3'].map(callbackId => session.answer({ ...ANSWER, callbackId }))
@@ -239,7 +185,7 @@ describe('group commit', () => {
   })
 
   it('goes on when somebody who was woken throws', async () => {
-    const { executor, session } = open()
+    const { executor, session } = openHeld()
     const thrown: unknown[] = []
     const catchIt = (error: unknown) => thrown.push(error)
     const others = process.listeners('unhandledRejection')
@@ -262,7 +208,7 @@ describe('group commit', () => {
   })
 
   it('waits, when it is closed, for what was sent before, and refuses what comes after', async () => {
-    const { executor, session } = open()
+    const { executor, session } = openHeld()
     const before = session.accept(request('a'))
     const closed = session.close()
     await expect(session.accept(request('b'))).rejects.toThrow(StoreUnavailableError)
