@@ -1,6 +1,6 @@
 import { within } from '../core/within.js'
 import { TimeoutError } from '../errors.js'
-import type { ReceiverRecord } from '../model/receiver.js'
+import { namesOf, type ReceiverRecord } from '../model/receiver.js'
 import { DEFAULTS, type ServerSettings } from '../options.js'
 import type { IntakeRules } from './answering.js'
 import type { Inspection } from './inspection.js'
@@ -21,7 +21,7 @@ export class Refusals {
   notLoaded(receiver: ReceiverRecord): Reply {
     if (receiver.state !== 'open') return problem('receiver-ended')
     this.#settings.logger.warn(
-      { ...nameOf(receiver), source: receiver.settings.source, inline: receiver.settings.inline },
+      { ...namesOf(receiver), source: receiver.settings.source, inline: receiver.settings.inline },
       'a request cannot be judged here: declare the source of its receiver, or spawn it again with its functions',
     )
     return retryLater('unavailable')
@@ -65,7 +65,7 @@ export class Refusals {
   }
 
   notVerified(receiver: ReceiverRecord, reason: string): Reply {
-    this.#settings.logger.warn({ ...nameOf(receiver), reason }, 'a request did not pass verification')
+    this.#settings.logger.warn({ ...namesOf(receiver), reason }, 'a request did not pass verification')
     return problem('signature-refused')
   }
 
@@ -85,14 +85,9 @@ export class Refusals {
     const reply = late ? retryLater('unavailable') : problem('internal-error')
     const happened = late ? 'took too long' : 'threw'
     this.#settings.logger.error(
-      { ...nameOf(receiver), err },
+      { ...namesOf(receiver), err },
       `${what} ${happened}; the sender reads ${reply.status}`,
     )
     return reply
   }
-}
-
-/** What an operator knows a receiver by. */
-function nameOf({ id: receiverId, key }: ReceiverRecord): object {
-  return key === undefined ? { receiverId } : { receiverId, key }
 }

@@ -63,6 +63,14 @@ export interface Leftover {
   readonly unread: number
 }
 
+/** What an operator knows a receiver by: facts of a log line. */
+export function namesOf({ id: receiverId, key }: Pick<ReceiverRecord, 'id' | 'key'>): {
+  readonly receiverId: string
+  readonly key?: string
+} {
+  return key === undefined ? { receiverId } : { receiverId, key }
+}
+
 /** Why a patch cannot be applied, in words for the one who called `spawn`; `undefined` when it can. */
 export function patchConflict(stored: ReceiverSettings, patch: SettingsPatch): string | undefined {
   const source = patch.source === undefined ? stored.source : patch.source

@@ -1,7 +1,9 @@
 import { type Duration, toMs } from '../core/duration.js'
 import { LeaseLostError } from '../errors.js'
+import type { ClaimedCallback } from '../model/callback.js'
 import type { Answer } from '../model/code.js'
 import { type Received, StoredCallback } from '../model/received.js'
+import { namesOf, type ReceiverRecord } from '../model/receiver.js'
 import type { Prepared } from './mailbox.js'
 import type { Settler } from './settler.js'
 
@@ -45,6 +47,7 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
   readonly attempt: number
   /** How many hand-outs before this one ended with a handler that threw. */
   readonly failures: number
+  readonly #receiver: ReceiverRecord
   readonly #prepared: Prepared
   readonly #settler: Settler
   readonly #respond: Respond
@@ -54,8 +57,13 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
   #end: Promise<boolean> | undefined
   #abandoned: Error | undefined
 
-  constructor(prepared: Prepared, parts: { settler: Settler; respond: Respond }) {
+  constructor(
+    receiver: ReceiverRecord,
+    prepared: Prepared,
+    parts: { readonly settler: Settler; readonly respond: Respond },
+  ) {
     super(prepared.record, prepared.data as T)
+    this.#receiver = receiver
     this.attempt = prepared.record.attempt
     this.failures = prepared.record.failures
     this.#prepared = prepared
@@ -64,6 +72,11 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
     this.#ended = new Promise(resolve => {
       this.#onEnd = resolve
     })
+  }
+
+  /** What an operator knows it by. */
+  get names(): object {
+    return namesOfHandOut(this.#receiver, this.#prepared.record)
   }
 
   /** Resolves when the hand-out is over, and the store has been told. */
@@ -113,4 +126,12 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
     this.#controller.abort(reason)
     this.#onEnd()
   }
+}
+
+/** What an operator knows one hand-out of a callback by: facts of a log line. */
+export function namesOfHandOut(
+  receiver: ReceiverRecord,
+  { id: callbackId, seq, attempt }: ClaimedCallback,
+): object {
+  return { ...namesOf(receiver), callbackId, seq, attempt }
 }

@@ -6,7 +6,6 @@ import type { PendingWait } from '../core/wait.js'
 import {
   CancelledError,
   InvalidOptionsError,
-  LeaseLostError,
   NonRetryableError,
   ReceiverClosedError,
   ServerClosedError,
@@ -27,11 +26,6 @@ export interface Consumer extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-/** What a consumer tells its operator: a handler that threw, an acknowledgement that came too late. */
-export type ConsumerReport = (facts: object, message: string) => void
-
-const LOST = 'a callback was taken over before it was acknowledged; it may be handled twice'
-
 // The handlers of one `consume`: as many slots as its concurrency, each taking one callback after the other.
 //
 // Owns:   its slots, and what becomes of a callback whose handler threw.
@@ -46,7 +40,6 @@ export class Slots<T> implements Consumer {
   readonly #receiver: ReceiverRecord
   readonly #handler: Handler<T>
   readonly #retry: RetrySettings
-  readonly #report: ConsumerReport
   readonly #waits = new Set<PendingWait<HandedOut<T>>>()
   readonly #wait: () => PendingWait<HandedOut<T>>
   readonly #closeQueue: () => void
@@ -60,7 +53,6 @@ export class Slots<T> implements Consumer {
     receiver: ReceiverRecord,
     options: ConsumeOptions<T>,
     handler: Handler<T>,
-    report: ConsumerReport,
   ) {
     if (typeof handler !== 'function')
       throw new InvalidOptionsError('consume needs a function to handle callbacks with')
@@ -72,7 +64,6 @@ export class Slots<T> implements Consumer {
     this.#mailboxes = mailboxes
     this.#receiver = receiver
     this.#retry = toRetrySettings(options.retry, DEFAULTS.consumeRetry, 'retry')
-    this.#report = report
     const { orderBy } = options
     if (orderBy === undefined) {
       this.#handler = handler
@@ -137,9 +128,7 @@ export class Slots<T> implements Consumer {
       return this.#failed(callback, error)
     }
     // Not awaited: it joins the commit of the claim that follows.
-    callback.ack().catch((err: unknown) => {
-      if (err instanceof LeaseLostError) this.#report({ ...this.#factsOf(callback), err }, LOST)
-    })
+    this.#mailboxes.acknowledge(callback)
   }
 
   #failed(callback: HandedOut<T>, error: unknown): void {
@@ -148,21 +137,16 @@ export class Slots<T> implements Consumer {
       error instanceof NonRetryableError
         ? undefined
         : retryDelay(this.#retry, { attempt: callback.failures + 1, elapsedMs, random })
-    const facts = { ...this.#factsOf(callback), err: error }
-    if (retryInMs === undefined) this.#report(facts, 'the handler of a callback failed; it is set aside')
-    else this.#report({ ...facts, retryInMs }, 'the handler of a callback failed; it is tried again')
-    const { settler } = this.#mailboxes
+    const { settler, logger } = this.#mailboxes
+    const facts = { ...callback.names, err: error }
+    if (retryInMs === undefined) logger.warn(facts, 'the handler of a callback failed; it is set aside')
+    else logger.warn({ ...facts, retryInMs }, 'the handler of a callback failed; it is tried again')
     const told = callback.settle((_, claim) =>
       retryInMs === undefined
         ? settler.giveUp(claim, 'handler', error)
         : settler.release(claim, { as: 'failure', delayMs: retryInMs }),
     )
     settler.inBackground(told)
-  }
-
-  #factsOf({ seq }: HandedOut<T>): object {
-    const { id: receiverId, key } = this.#receiver
-    return { receiverId, key, seq }
   }
 
   async #groupOf(record: CallbackRecord, orderBy: (callback: Received<T>) => string): Promise<string> {

@@ -5,6 +5,7 @@ import { within } from '../core/within.js'
 import {
   CancelledError,
   InvalidInputError,
+  LeaseLostError,
   MalformedContentError,
   ReceiverClosedError,
   ServerClosedError,
@@ -15,7 +16,7 @@ import type { ReceiverRecord } from '../model/receiver.js'
 import { DEFAULTS, type Logger, type Observation } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
-import { HandedOut, type Respond } from './callback.js'
+import { HandedOut, namesOfHandOut, type Respond } from './callback.js'
 import { type Claimed, Mailbox, type Place, type Prepared } from './mailbox.js'
 import { Settler } from './settler.js'
 
@@ -32,6 +33,9 @@ export interface MailboxesParts {
   readonly onError: (error: unknown) => void
 }
 
+const LOST = 'a callback was taken over before it was acknowledged; it may be handled twice'
+const MISFIT = 'a callback does not fit the schema of its receiver, or its content type; it is set aside'
+
 // The mailboxes that somebody reads in this process, and what they have handed out.
 //
 // Owns:   one mailbox for each receiver that is being read, and the list of callbacks in somebody's hands.
@@ -47,18 +51,22 @@ export class Mailboxes {
   readonly #shared = new Map<string, Mailbox>()
   readonly #grouped = new Set<Mailbox>()
   readonly #inHand = new Map<string, InHand>()
-  readonly #forgotten: FinalizationRegistry<Claim>
+  readonly #forgotten: FinalizationRegistry<Forgotten>
   readonly #work = new Set<Promise<unknown>>()
   #closed: Error | undefined
 
   constructor(parts: MailboxesParts) {
     this.#parts = parts
     this.settler = new Settler(parts)
-    this.#forgotten = new FinalizationRegistry(claim => this.#giveBack(claim))
+    this.#forgotten = new FinalizationRegistry(forgotten => this.#giveBack(forgotten))
   }
 
   get clock(): Clock {
     return this.#parts.clock
+  }
+
+  get logger(): Logger {
+    return this.#parts.logger
   }
 
   /** Queues a place at a receiver. Returns how to give it up. */
@@ -80,21 +88,31 @@ export class Mailboxes {
     mailbox.close(new CancelledError())
   }
 
-  handOut<T>(prepared: Prepared): HandedOut<T> {
+  handOut<T>(receiver: ReceiverRecord, prepared: Prepared): HandedOut<T> {
     const { respond, observe } = this.#parts
-    const callback = new HandedOut<T>(prepared, { settler: this.settler, respond })
-    const { receiverId, seq, attempt } = prepared.record
+    const callback = new HandedOut<T>(receiver, prepared, { settler: this.settler, respond })
+    const { id: callbackId, receiverId, seq, attempt } = prepared.record
     this.#inHand.set(callback.id, { receiverId, callback: new WeakRef(callback) })
     // Not the callback itself: what runs at its end must not keep it.
     const token = {}
-    this.#forgotten.register(callback, prepared.claim, token)
+    this.#forgotten.register(callback, { claim: prepared.claim, names: callback.names }, token)
     const over = () => {
       this.#forgotten.unregister(token)
-      this.#inHand.delete(prepared.record.id)
+      this.#inHand.delete(callbackId)
     }
     callback.ended.then(over, over)
-    observe({ type: 'callback.handed_out', at: new Date(this.clock.now()), receiverId, seq, attempt })
+    const at = new Date(this.clock.now())
+    observe({ type: 'callback.handed_out', at, receiverId, callbackId, seq, attempt })
     return callback
+  }
+
+  /** Acknowledges for a reader that does not wait for it. */
+  acknowledge(callback: HandedOut<unknown>): void {
+    callback.ack().catch((err: unknown) => {
+      if (err instanceof ServerClosedError) return // it comes again, which is what closing does
+      if (err instanceof LeaseLostError) this.logger.warn({ ...callback.names, err }, LOST)
+      else this.#parts.onError(err)
+    })
   }
 
   /** Work that a closing server waits for: a consumer, or the turn of a loop. */
@@ -143,12 +161,9 @@ export class Mailboxes {
     return result.value
   }
 
-  #giveBack(claim: Claim): void {
+  #giveBack({ claim, names }: Forgotten): void {
     this.#inHand.delete(claim.callbackId)
-    this.#parts.logger.warn(
-      { receiverId: claim.receiverId, callbackId: claim.callbackId },
-      'a callback was dropped without ack() or release(); it comes again',
-    )
+    this.logger.warn(names, 'a callback was dropped without ack() or release(); it comes again')
     this.settler.inBackground(this.settler.release(claim, { as: 'counted' }))
   }
 
@@ -180,19 +195,32 @@ export class Mailboxes {
       )
       return { ...callback, data }
     } catch (error) {
-      await this.#setAside(callback, error).catch(this.#parts.onError)
+      await this.#setAside(receiver, callback, error).catch(this.#parts.onError)
       return undefined
     }
   }
 
   /** What does not fit never will; what a schema threw for another reason is tried again, like a handler that threw. */
-  async #setAside({ claim, record }: Claimed, error: unknown): Promise<void> {
-    if (!isMisfit(error)) this.#parts.onError(error)
+  async #setAside(receiver: ReceiverRecord, { claim, record }: Claimed, error: unknown): Promise<void> {
+    const names = namesOfHandOut(receiver, record)
     const attempt = { attempt: record.failures + 1, elapsedMs: 0, random }
-    const delayMs = isMisfit(error) ? undefined : retryDelay(DEFAULTS.consumeRetry, attempt)
-    if (delayMs === undefined) await this.settler.giveUp(claim, 'schema', error)
-    else await this.settler.release(claim, { as: 'failure', delayMs })
+    const retryInMs = isMisfit(error) ? undefined : retryDelay(DEFAULTS.consumeRetry, attempt)
+    if (isMisfit(error)) {
+      this.logger.warn(names, MISFIT) // without the error: its issues may quote the body
+    } else {
+      const facts = { ...names, err: error, ...(retryInMs === undefined ? {} : { retryInMs }) }
+      const end = retryInMs === undefined ? 'it is set aside' : 'it is tried again'
+      this.logger.error(facts, `the schema of a callback failed; ${end}`)
+    }
+    if (retryInMs === undefined) await this.settler.giveUp(claim, 'schema', error)
+    else await this.settler.release(claim, { as: 'failure', delayMs: retryInMs })
   }
+}
+
+/** A callback that its reader has dropped. Nothing of it leads to the callback, which could not be dropped then. */
+interface Forgotten {
+  readonly claim: Claim
+  readonly names: object
 }
 
 interface InHand {

@@ -4,7 +4,7 @@ import { InvalidInputError, MalformedContentError } from '../errors.js'
 import type { CallbackRecord } from '../model/callback.js'
 import type { Payload } from '../model/payload.js'
 import { type Received, StoredCallback } from '../model/received.js'
-import type { ReceiverRecord } from '../model/receiver.js'
+import { namesOf, type ReceiverRecord } from '../model/receiver.js'
 import type { ConsumeOptions, Logger } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Callback } from './callback.js'
@@ -112,22 +112,15 @@ export class ReceiverHandle<T> implements Receiver<T> {
 
   stream(options: StreamOptions = {}): AsyncIterable<Callback<T>> {
     checkOptionNames(options, ['signal', 'idle'], 'stream')
-    const { mailboxes, logger } = this.#parts
-    const onLost = (err: unknown) =>
-      logger.warn(
-        { receiverId: this.id, key: this.key, err },
-        'a callback was taken over before it was acknowledged',
-      )
-    return { [Symbol.asyncIterator]: () => new CallbackLoop<T>(mailboxes, this.#receiver, options, onLost) }
+    const { mailboxes } = this.#parts
+    return { [Symbol.asyncIterator]: () => new CallbackLoop<T>(mailboxes, this.#receiver, options) }
   }
 
   consume(handler: Handler<T>): Consumer
   consume(options: ConsumeOptions<T>, handler: Handler<T>): Consumer
   consume(...given: [Handler<T>] | [ConsumeOptions<T>, Handler<T>]): Consumer {
     const [options, handler] = given.length === 1 ? [{}, given[0]] : given
-    const { mailboxes, logger } = this.#parts
-    const report = (facts: object, message: string) => logger.warn(facts, message)
-    return new Slots<T>(mailboxes, this.#receiver, options, handler, report)
+    return new Slots<T>(this.#parts.mailboxes, this.#receiver, options, handler)
   }
 
   accept(data: Payload, options: { deliveryId?: string } = {}): Promise<void> {
@@ -145,10 +138,7 @@ export class ReceiverHandle<T> implements Receiver<T> {
     const unread = await session.closeReceiver({ receiverId: this.id, now: mailboxes.clock.now() })
     onClosed()
     if (unread.length > 0)
-      logger.info(
-        { receiverId: this.id, key: this.key, unread: unread.length },
-        'closed with unread callbacks',
-      )
+      logger.info({ ...namesOf(this.#receiver), unread: unread.length }, 'closed with unread callbacks')
     return await Promise.all(unread.map(record => this.#read(record)))
   }
 

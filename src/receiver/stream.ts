@@ -32,7 +32,7 @@ export function waitForCallback<T, F = never>(
   })
   if (!pending.pending) return pending
   leave = queue({
-    offer: prepared => pending.pending && pending.fulfil(mailboxes.handOut<T>(prepared)),
+    offer: prepared => pending.pending && pending.fulfil(mailboxes.handOut<T>(receiver, prepared)),
     nothingYet: () => pending.nothingYet(),
     end: error => void pending.fail(error),
   })
@@ -44,28 +44,21 @@ export class CallbackLoop<T> implements AsyncIterator<Callback<T>> {
   readonly #mailboxes: Mailboxes
   readonly #receiver: ReceiverRecord
   readonly #options: StreamOptions
-  readonly #onLost: (error: unknown) => void
   #held: HandedOut<T> | undefined
   #waiting: PendingWait<HandedOut<T>, typeof IDLE> | undefined
   #done = false
 
-  constructor(
-    mailboxes: Mailboxes,
-    receiver: ReceiverRecord,
-    options: StreamOptions,
-    onLost: (error: unknown) => void,
-  ) {
+  constructor(mailboxes: Mailboxes, receiver: ReceiverRecord, options: StreamOptions) {
     if (options.idle !== undefined) toMs(options.idle, 'idle')
     this.#mailboxes = mailboxes
     this.#receiver = receiver
     this.#options = options
-    this.#onLost = onLost
   }
 
   async next(): Promise<IteratorResult<Callback<T>>> {
     if (this.#done) return { done: true, value: undefined }
     // Not awaited: it joins the commit of the claim that follows. A crash in between repeats, and loses nothing.
-    this.#held?.ack().catch(this.#onLost)
+    if (this.#held !== undefined) this.#mailboxes.acknowledge(this.#held)
     this.#held = undefined
     try {
       const found = await this.#wait()

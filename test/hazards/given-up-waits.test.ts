@@ -102,7 +102,10 @@ describe('a wait forgotten in a Promise.race inside a loop', () => {
     const callback = await asked
 
     expect([callback.data.n, callback.attempt]).toEqual([1, 2])
-    expect(logged.map(({ message }) => message)).toEqual([expect.stringContaining('dropped without ack')])
+    const facts = { receiverId: receiver.id, key: 'forgotten', callbackId: callback.id, seq: 1, attempt: 1 }
+    expect(logged).toEqual([
+      { level: 'warn', message: expect.stringContaining('dropped without ack'), facts },
+    ])
   })
 
   it('what has an end of its own is not taken for dropped', async () => {
