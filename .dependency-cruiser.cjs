@@ -16,7 +16,7 @@ const composition = '(server|parts|open-store)\\.ts$'
 const arrows = {
   'errors\\.ts$': ['core/'],
   'core/': ['errors\\.ts$'],
-  'model/': ['core/', 'errors\\.ts$'],
+  'model/': ['core/', 'errors\\.ts$', 'options\\.ts$'],
   'options\\.ts$': ['model/', 'core/', 'errors\\.ts$', 'store/store\\.ts$'],
   'store/': basis,
   'verify/': basis,
@@ -31,6 +31,7 @@ const arrows = {
 const homes = {
   undici: 'src/sender/transport\\.ts$',
   'ipaddr.js': 'src/sender/',
+  devalue: 'src/model/value\\.ts$',
   'p-timeout': 'src/',
   pg: 'src/store/postgres/',
   libsql: 'src/store/sqlite/driver\\.ts$',

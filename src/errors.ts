@@ -86,6 +86,13 @@ export class KeyConflictError extends LonglineError<'key_conflict'> {
   }
 }
 
+/** A value that is to be recorded cannot be stored, or is too large. The message says which part of it, and quotes none. */
+export class UnstorableValueError extends LonglineError<'unstorable_value'> {
+  constructor(message: string, options?: ErrorOptions) {
+    super('unstorable_value', message, options)
+  }
+}
+
 /** Data did not pass its schema. */
 export class InvalidInputError extends LonglineError<'invalid_input'> {
   readonly issues: readonly StandardSchemaV1.Issue[]
@@ -173,6 +180,7 @@ const names = {
   ReceiverClosedError,
   DeliveryFailedError,
   KeyConflictError,
+  UnstorableValueError,
   InvalidInputError,
   MalformedContentError,
   InvalidOptionsError,

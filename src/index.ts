@@ -20,6 +20,7 @@ export {
   StoreUnavailableError,
   StoreUnusableError,
   TimeoutError,
+  UnstorableValueError,
 } from './errors.js'
 export type { Answer, Verdict, Verify } from './model/code.js'
 export type { Payload } from './model/payload.js'

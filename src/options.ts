@@ -38,6 +38,8 @@ export const DEFAULTS = {
   answerBytes: 16 * 1024,
   /** How many receivers the intake remembers between requests. */
   cachedReceivers: 10_000,
+  /** How much a result or an input may take up, once it is written. */
+  valueBytes: 1024 * 1024,
   dedupeWindowMs: 7 * DAY,
   callbacksMs: 7 * DAY,
   messagesMs: 30 * DAY,

@@ -23,6 +23,7 @@ const examples: [LonglineError, code: string, retryable: boolean][] = [
     false,
   ],
   [new errors.KeyConflictError({ key: 'offer', message: "'offer' was used twice" }), 'key_conflict', false],
+  [new errors.UnstorableValueError('items[3] is a function'), 'unstorable_value', false],
   [new errors.InvalidInputError('Not an order', [{ message: 'id is missing' }]), 'invalid_input', false],
   [new errors.MalformedContentError('the body is not valid JSON'), 'malformed_content', false],
   [new errors.InvalidOptionsError('port is not a number'), 'invalid_options', false],
@@ -93,6 +94,7 @@ describe('the errors', () => {
       new errors.StoreUnavailableError('no answer', { cause }),
       new errors.StoreUnusableError({ reason: 'read_only', message: 'read-only', cause }),
       new errors.InvalidOptionsError('bad url', { cause }),
+      new errors.UnstorableValueError('it could not be read', { cause }),
       new errors.NonRetryableError('final', { cause }),
     ]) {
       expect(error.cause).toBe(cause)

@@ -18,6 +18,7 @@ const instances: LonglineError[] = [
   new errors.ReceiverClosedError({ receiver: 'orders', reason: 'closed' }),
   new errors.DeliveryFailedError({ delivery: 'dlv_1', reason: 'rejected' }),
   new errors.KeyConflictError({ key: 'accept/7', message: '' }),
+  new errors.UnstorableValueError(''),
   new errors.InvalidInputError('', []),
   new errors.MalformedContentError(''),
   new errors.InvalidOptionsError(''),

@@ -31,6 +31,16 @@ describe('what is kept of an error', () => {
     expect(toFailure(error).stack).toContain('frame0')
   })
 
+  it('what can be read of it, when not all of it can', () => {
+    const error = new BookingError('no seat left')
+    const refuse = () => {
+      throw new Error('no')
+    }
+    for (const key of ['stack', 'message']) Object.defineProperty(error, key, { get: refuse })
+    expect(toFailure(error)).toEqual({ name: 'BookingError', message: '' })
+    expect(toFailure(new Proxy(error, { get: refuse, getPrototypeOf: refuse })).name).toBe('Error')
+  })
+
   it('no stack where there is none', () => {
     const error = new Error('bare')
     delete error.stack
