@@ -44,7 +44,7 @@ export async function assemble(
     observe,
     logger,
     onError,
-    respond: (callback, answer) => intake.respond(callback, answer),
+    respond: (receiver, callback, answer) => intake.respond(receiver, callback, answer),
     schemaFor: receiver => sources.schemaFor(receiver),
   })
   const sender = new Sender({ session, watch, settings, epoch })

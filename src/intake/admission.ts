@@ -293,5 +293,5 @@ function toUnanswered(accepted: {
 }): Unanswered {
   const { callbackId, receivedAt, receiver, rules } = accepted
   const { respondTimeoutMs, dedupeWindowMs } = rules
-  return { callbackId, receiverId: receiver.id, receivedAt, respondTimeoutMs, dedupeWindowMs }
+  return { callbackId, receiver, receivedAt, respondTimeoutMs, dedupeWindowMs }
 }

@@ -2,7 +2,8 @@ import { after, type Clock } from '../core/clock.js'
 import { within } from '../core/within.js'
 import type { StoredAnswer } from '../model/callback.js'
 import type { Answer } from '../model/code.js'
-import { DEFAULTS, type Logger } from '../options.js'
+import { namesOf, type ReceiverRecord } from '../model/receiver.js'
+import type { Logger } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import { ACCEPTED, type Reply, toReply, toStoredAnswer } from './reply.js'
@@ -10,7 +11,7 @@ import { ACCEPTED, type Reply, toReply, toStoredAnswer } from './reply.js'
 /** A callback that was accepted, for which an answer is still to be found. */
 export interface Unanswered {
   readonly callbackId: string
-  readonly receiverId: string
+  readonly receiver: ReceiverRecord
   readonly receivedAt: number
   readonly respondTimeoutMs: number
   /** How long, from then on, repetitions may ask for the answer. */
@@ -20,6 +21,7 @@ export interface Unanswered {
 interface Waiter {
   /** Its time is over: it takes what there is, and 202 if there is nothing. */
   late: boolean
+  readonly dedupeWindowMs: number
   readonly look: () => void
   readonly giveUp: () => void
   readonly finish: (reply: Reply) => void
@@ -46,8 +48,6 @@ export class Answers {
   readonly #waiting = new Map<string, Set<Waiter>>()
   /** Callbacks whose answer is being recorded here: who waits for it is told by us, with its whole body. */
   readonly #recording = new Map<string, number>()
-  /** How long repetitions are recognised, for the receivers that were last waited for. */
-  readonly #windows = new Map<string, number>()
   #closed = false
 
   constructor(parts: AnswersParts) {
@@ -60,13 +60,13 @@ export class Answers {
     sender: { readonly gone: boolean; onGone(listener: () => void): () => void },
   ): Promise<Reply> {
     const { watch, clock } = this.#parts
-    const { callbackId } = callback
-    this.#learn(callback)
+    const { callbackId, dedupeWindowMs } = callback
     if (sender.gone) return Promise.resolve(ACCEPTED)
     return new Promise(resolve => {
       const waiter: Waiter = {
         late: false,
-        look: () => void this.#look(callbackId, waiter),
+        dedupeWindowMs,
+        look: () => void this.#look(callback, waiter),
         giveUp: () => void this.#giveUp(callback, waiter),
         finish: reply => {
           if (!this.#remove(callbackId, waiter)) return
@@ -89,13 +89,13 @@ export class Answers {
   /** Computes the answer of a callback, once it is durable. */
   async compute(callback: Unanswered, respond: () => Reply | Promise<Reply>): Promise<Reply> {
     const { clock, logger } = this.#parts
-    const { callbackId, respondTimeoutMs } = callback
+    const { respondTimeoutMs } = callback
     let reply = ACCEPTED
     try {
       reply = await within(clock, respondTimeoutMs, 'respond', respond())
     } catch (error) {
       logger.error(
-        { callbackId, err: error },
+        { ...factsOf(callback), err: error },
         'respond failed; the sender reads 202, and the callback is kept',
       )
     }
@@ -106,15 +106,20 @@ export class Answers {
    * Answers by hand. The first answer stands. `true` when it was this one and its sender reads it; `false` when the
    * sender is gone or has its answer.
    *
+   * The answer is kept for as long as repetitions are recognised: by what its request was judged by, where its sender waits here,
+   * else by the settings of the receiver it was read from. Those may have changed since the request came; and where they
+   * name a source that is not declared in this process, its window is not known here, and the default counts.
+   *
    * @throws InvalidOptionsError for an answer that cannot be sent.
    */
   async respond(
-    callback: { readonly id: string; readonly receiverId: string; readonly receivedAt: number },
+    callback: { readonly id: string; readonly receivedAt: number; readonly dedupeWindowMs: number },
     answer: Answer,
   ): Promise<boolean> {
-    const { id: callbackId, receiverId, receivedAt } = callback
+    const { id: callbackId, receivedAt } = callback
     const reply = await toReply(answer)
-    const until = receivedAt + (this.#windows.get(receiverId) ?? DEFAULTS.dedupeWindowMs)
+    const { dedupeWindowMs } = this.#waitersOf(callbackId)[0] ?? callback
+    const until = receivedAt + dedupeWindowMs
 
     this.#recording.set(callbackId, (this.#recording.get(callbackId) ?? 0) + 1)
     let recorded = false
@@ -137,12 +142,16 @@ export class Answers {
     for (const waiters of [...this.#waiting.values()]) for (const { giveUp } of [...waiters]) giveUp()
   }
 
-  async #look(callbackId: string, waiter: Waiter): Promise<void> {
+  async #look(callback: Unanswered, waiter: Waiter): Promise<void> {
+    const { callbackId } = callback
     let found: StoredAnswer | undefined
     try {
       found = await this.#parts.session.findAnswer({ callbackId })
     } catch (error) {
-      this.#parts.logger.warn({ callbackId, err: error }, 'could not look for an answer; looking again later')
+      this.#parts.logger.warn(
+        { ...factsOf(callback), err: error },
+        'could not look for an answer; looking again later',
+      )
     }
     if (this.#recording.has(callbackId)) return
     if (found !== undefined) waiter.finish(found)
@@ -166,18 +175,11 @@ export class Answers {
       return (await session.findAnswer({ callbackId })) ?? reply
     } catch (error) {
       logger.error(
-        { callbackId, err: error },
+        { ...factsOf(callback), err: error },
         'an answer could not be recorded; repetitions may get another one',
       )
       return reply
     }
-  }
-
-  #learn({ receiverId, dedupeWindowMs }: Unanswered): void {
-    this.#windows.delete(receiverId)
-    this.#windows.set(receiverId, dedupeWindowMs)
-    const [oldest] = this.#windows.keys()
-    if (oldest !== undefined && this.#windows.size > DEFAULTS.cachedReceivers) this.#windows.delete(oldest)
   }
 
   #waitersOf(callbackId: string): readonly Waiter[] {
@@ -195,4 +197,9 @@ export class Answers {
     if (waiters?.size === 0) this.#waiting.delete(callbackId)
     return there
   }
+}
+
+/** What an operator knows it by. */
+function factsOf({ receiver, callbackId }: Unanswered): object {
+  return { ...namesOf(receiver), callbackId }
 }

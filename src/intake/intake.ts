@@ -92,10 +92,12 @@ export class Intake {
    * @returns whether it was this one, and the sender was there to read it.
    */
   respond(
-    callback: { readonly id: string; readonly receiverId: string; readonly receivedAt: number },
+    receiver: ReceiverRecord,
+    callback: { readonly id: string; readonly receivedAt: number },
     answer: Answer,
   ): Promise<boolean> {
-    return this.#answers.respond(callback, answer)
+    const { dedupeWindowMs } = this.#parts.sources.limitsFor(receiver)
+    return this.#answers.respond({ ...callback, dedupeWindowMs }, answer)
   }
 
   /** From now on requests are asked to come again, to another process or after a restart. */

@@ -31,7 +31,8 @@ export interface Callback<T> extends Received<T> {
 
 /** What a callback needs of the server: answering is the business of whoever holds the sender's connection. */
 export type Respond = (
-  callback: { readonly id: string; readonly receiverId: string; readonly receivedAt: number },
+  receiver: ReceiverRecord,
+  callback: { readonly id: string; readonly receivedAt: number },
   answer: Answer,
 ) => Promise<boolean>
 
@@ -103,8 +104,8 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
   }
 
   respond(answer: Answer): Promise<boolean> {
-    const { id, receiverId, receivedAt } = this.#prepared.record
-    return this.#respond({ id, receiverId, receivedAt }, answer)
+    const { id, receivedAt } = this.#prepared.record
+    return this.#respond(this.#receiver, { id, receivedAt }, answer)
   }
 
   /** Ends the hand-out in the given way, unless it has ended: the first end stands. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { memoryStore } from '../../src/store/memory/memory-store.js'
 import { openTestServer } from '../support/server.js'
 import { stores } from '../support/stores.js'
 
@@ -97,4 +98,28 @@ describe.each(stores)('in %s', (_, store) => {
     const retried = await bench.post(receiver.url, {}, { 'webhook-id': 'evt_1' })
     expect([retried.status, retried.headers.get('longline-duplicate')]).toEqual([202, null])
   })
+})
+
+it('a repeat after longer than the usual window reads what a later process answered by hand', async () => {
+  const store = memoryStore()
+  const options = { respond: 'manual', dedupeWindow: '30d' } as const
+  const first = await openTestServer({ store })
+  const { url } = await first.server.spawn('quotes', options)
+  const leaving = new AbortController()
+  const request = { method: 'POST', headers: { 'webhook-id': 'evt_1' } }
+  const left = first.server.fetch(new Request(url, { ...request, signal: leaving.signal }))
+  await first.clock.settle()
+  leaving.abort()
+  await left
+  await first.server.close()
+
+  await using bench = await openTestServer({ store, clock: first.clock })
+  const callback = await (await bench.server.spawn('quotes', options)).next()
+  await callback.respond({ status: 201 })
+  await callback.ack()
+  bench.clock.jump(8 * 86_400_000)
+  await bench.clock.advance('5m') // whatever has run out is swept
+
+  const repeated = await bench.server.fetch(new Request(url, request))
+  expect([repeated.status, repeated.headers.get('longline-duplicate')]).toEqual([201, 'true'])
 })

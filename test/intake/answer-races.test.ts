@@ -24,7 +24,7 @@ async function openWaiting(rig: Rig) {
   await eventually(() => rig.commands.includes('findAnswer'))
   const [callback] = await rig.unread(receiver)
   if (callback === undefined) throw new Error('nothing was accepted')
-  return { pending, callback }
+  return { pending, receiver, callback }
 }
 
 const looks = (rig: Rig) => rig.commands.filter(name => name === 'findAnswer').length
@@ -34,7 +34,7 @@ const answerElsewhere = (rig: Rig, callback: CallbackRecord) =>
 
 it('gives the sender the whole body, also when the wake-up comes before the store has answered', async () => {
   const rig = await Rig.open()
-  const { pending, callback } = await openWaiting(rig)
+  const { pending, receiver, callback } = await openWaiting(rig)
   const { answer } = rig.session
   const { open, opened } = gate()
   rig.faults.answer = async input => {
@@ -43,7 +43,7 @@ it('gives the sender the whole body, also when the wake-up comes before the stor
     return recorded
   }
   const before = looks(rig)
-  const responding = rig.intake.respond(callback, { body: LARGE })
+  const responding = rig.intake.respond(receiver, callback, { body: LARGE })
   await eventually(() => looks(rig) > before)
   open()
   expect(await responding).toBe(true)
@@ -52,7 +52,7 @@ it('gives the sender the whole body, also when the wake-up comes before the stor
 
 it('gives the sender the whole body, also when the time is over before the store has answered', async () => {
   const rig = await Rig.open()
-  const { pending, callback } = await openWaiting(rig)
+  const { pending, receiver, callback } = await openWaiting(rig)
   const { answer } = rig.session
   const { open, opened } = gate()
   rig.faults.answer = async input => {
@@ -61,7 +61,7 @@ it('gives the sender the whole body, also when the time is over before the store
     await opened
     return recorded
   }
-  const responding = rig.intake.respond(callback, { body: LARGE })
+  const responding = rig.intake.respond(receiver, callback, { body: LARGE })
   await rig.clock.advance('1s')
   open()
   expect(await responding).toBe(true)
@@ -71,7 +71,7 @@ it('gives the sender the whole body, also when the time is over before the store
 
 it('gives the sender the answer of another node that came first, without waiting for a poll', async () => {
   const rig = await Rig.open()
-  const { pending, callback } = await openWaiting(rig)
+  const { pending, receiver, callback } = await openWaiting(rig)
   const { answer } = rig.session
   const { open, opened } = gate()
   rig.faults.answer = async input => {
@@ -79,7 +79,7 @@ it('gives the sender the answer of another node that came first, without waiting
     await opened
     return answer(input)
   }
-  const responding = rig.intake.respond(callback, { body: 'second' })
+  const responding = rig.intake.respond(receiver, callback, { body: 'second' })
   await eventually(() => rig.commands.includes('answer'))
   const before = looks(rig)
   await answerElsewhere(rig, callback)
@@ -100,14 +100,14 @@ it('gives the sender at its time-out what another node has answered, when every 
 
 it('gives the sender 202 when the time is over and neither answer can be recorded', async () => {
   const rig = await Rig.open()
-  const { pending, callback } = await openWaiting(rig)
+  const { pending, receiver, callback } = await openWaiting(rig)
   const { open, opened } = gate()
   rig.faults.answer = async () => {
     rig.faults.answer = (): Promise<never> => Promise.reject(new Error('down'))
     await opened
     throw new Error('down')
   }
-  const responding = rig.intake.respond(callback, { body: 'lost' })
+  const responding = rig.intake.respond(receiver, callback, { body: 'lost' })
   await rig.clock.advance('500ms')
   open()
   await expect(responding).rejects.toThrow('down')

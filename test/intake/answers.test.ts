@@ -150,7 +150,9 @@ describe.each(transports)('an answer by hand, by $name', ({ send }) => {
     const pending = send(rig, receiver, repeat('a'))
     const callback = await firstUnread(rig, receiver)
     const body = 'x'.repeat(100_000)
-    expect(await rig.intake.respond(callback, { status: 201, headers: { 'x-a': '1' }, body })).toBe(true)
+    expect(await rig.intake.respond(receiver, callback, { status: 201, headers: { 'x-a': '1' }, body })).toBe(
+      true,
+    )
     const response = await pending
     expect([response.status, response.headers.get('x-a')]).toEqual([201, '1'])
     expect(await response.text()).toBe(body)
@@ -163,10 +165,10 @@ describe.each(transports)('an answer by hand, by $name', ({ send }) => {
     const receiver = await rig.spawn({ respond: 'manual' })
     const pending = send(rig, receiver)
     const callback = await firstUnread(rig, receiver)
-    const answers = ['one', 'two', 'three'].map(body => rig.intake.respond(callback, { body }))
+    const answers = ['one', 'two', 'three'].map(body => rig.intake.respond(receiver, callback, { body }))
     expect(await Promise.all(answers)).toEqual([true, false, false])
     expect(await (await pending).text()).toBe('one')
-    expect(await rig.intake.respond(callback, { body: 'four' })).toBe(false)
+    expect(await rig.intake.respond(receiver, callback, { body: 'four' })).toBe(false)
   })
 
   it('comes too late once the sender has read 202', async () => {
@@ -176,7 +178,7 @@ describe.each(transports)('an answer by hand, by $name', ({ send }) => {
     const callback = await firstUnread(rig, receiver)
     await rig.clock.advance('1s')
     expect((await pending).status).toBe(202)
-    expect(await rig.intake.respond(callback, { body: 'late' })).toBe(false)
+    expect(await rig.intake.respond(receiver, callback, { body: 'late' })).toBe(false)
   })
 
   it('is checked before it is recorded', async () => {
@@ -184,14 +186,16 @@ describe.each(transports)('an answer by hand, by $name', ({ send }) => {
     const receiver = await rig.spawn({ respond: 'manual' })
     const pending = send(rig, receiver)
     const callback = await firstUnread(rig, receiver)
-    await expect(rig.intake.respond(callback, { status: 99 })).rejects.toMatchObject({
+    await expect(rig.intake.respond(receiver, callback, { status: 99 })).rejects.toMatchObject({
       code: 'invalid_options',
     })
-    await expect(rig.intake.respond(callback, { headers: { 'x-a': 'a\nb' } })).rejects.toMatchObject({
+    await expect(
+      rig.intake.respond(receiver, callback, { headers: { 'x-a': 'a\nb' } }),
+    ).rejects.toMatchObject({
       code: 'invalid_options',
       message: expect.not.stringContaining('a\nb'),
     })
-    expect(await rig.intake.respond(callback, { body: 'good' })).toBe(true)
+    expect(await rig.intake.respond(receiver, callback, { body: 'good' })).toBe(true)
     expect(await (await pending).text()).toBe('good')
   })
 
@@ -200,7 +204,7 @@ describe.each(transports)('an answer by hand, by $name', ({ send }) => {
     const receiver = await rig.spawn()
     await send(rig, receiver, repeat('a'))
     const callback = await firstUnread(rig, receiver)
-    expect(await rig.intake.respond(callback, { body: 'late' })).toBe(false)
+    expect(await rig.intake.respond(receiver, callback, { body: 'late' })).toBe(false)
     expect(await (await send(rig, receiver, repeat('a'))).text()).toBe('')
   })
 
@@ -228,7 +232,7 @@ describe.each(transports)('an answer by hand, by $name', ({ send }) => {
       const receiver = await rig.spawn({ respond: 'manual', respondTimeout: '1s' })
       const pending = send(rig, receiver, repeat('a'))
       const callback = await firstUnread(rig, receiver)
-      const respond = () => rig.intake.respond(callback, { status: 201, body: 'by hand' })
+      const respond = () => rig.intake.respond(receiver, callback, { status: 201, body: 'by hand' })
       const early = respondFirst ? respond() : undefined
       const late = rig.clock.advance('1s')
       const reached = await (early ?? respond())
@@ -263,24 +267,68 @@ describe.each(transports)('an answer with headers that the platform does not sen
 })
 
 describe('an answer that is given late', () => {
+  const DAY = 86_400_000
+
+  /** How long after its request each answer is kept. */
+  function watchAnswers(rig: Rig, callback: CallbackRecord): number[] {
+    const kept: number[] = []
+    const { answer } = rig.session
+    rig.faults.answer = input => {
+      kept.push(input.until - callback.receivedAt)
+      return answer(input)
+    }
+    return kept
+  }
+
+  async function leave(rig: Rig, receiver: ReceiverRecord): Promise<CallbackRecord> {
+    const controller = new AbortController()
+    const left = rig.request(receiver, { ...repeat('a'), signal: controller.signal })
+    const callback = await firstUnread(rig, receiver)
+    controller.abort()
+    await left
+    return callback
+  }
+
   it('is remembered for as long as repetitions of the request are known', async () => {
     for (const days of [1, 30]) {
       const rig = await Rig.open()
-      const receiver = await rig.spawn({ respond: 'manual', dedupeWindow: days * 86_400_000 })
-      const controller = new AbortController()
-      const left = rig.request(receiver, { ...repeat('a'), signal: controller.signal })
-      const callback = await firstUnread(rig, receiver)
-      controller.abort()
-      await left
-      const untils: number[] = []
-      const { answer } = rig.session
-      rig.faults.answer = input => {
-        untils.push(input.until)
-        return answer(input)
-      }
-      await rig.intake.respond(callback, { status: 201 })
-      expect(untils).toEqual([callback.receivedAt + days * 86_400_000])
+      const receiver = await rig.spawn({ respond: 'manual', dedupeWindow: days * DAY })
+      const callback = await leave(rig, receiver)
+      const kept = watchAnswers(rig, callback)
+      await rig.intake.respond(receiver, callback, { status: 201 })
+      expect(kept).toEqual([days * DAY])
     }
+  })
+
+  it('is so in a process that has never seen the request, be the window the receiver’s or its source’s', async () => {
+    const rig = await Rig.open()
+    const own = await rig.spawn({ key: 'own', respond: 'manual', dedupeWindow: '30d' })
+    const declared = { respond: 'manual', dedupeWindow: '20d' } as const
+    const from = await rig.spawn({ key: 'from', from: rig.sources.declare('shop', declared) })
+    const after = rig.another()
+    after.sources.declare('shop', declared)
+    for (const [receiver, days] of [
+      [own, 30],
+      [from, 20],
+    ] as const) {
+      const callback = await leave(rig, receiver)
+      const kept = watchAnswers(rig, callback)
+      await after.intake.respond(receiver, callback, { status: 201 })
+      expect(kept).toEqual([days * DAY])
+    }
+  })
+
+  it('goes by what the waiting sender was judged by, when the handle is older than that', async () => {
+    const rig = await Rig.open()
+    const old = await rig.spawn({ key: 'k', respond: 'manual', dedupeWindow: '1d' })
+    await rig.spawn({ key: 'k', dedupeWindow: '30d' })
+    const pending = rig.request(old, repeat('a'))
+    const callback = await firstUnread(rig, old)
+    await eventually(() => rig.commands.includes('findAnswer'))
+    const kept = watchAnswers(rig, callback)
+    expect(await rig.intake.respond(old, callback, { status: 201 })).toBe(true)
+    expect(kept).toEqual([30 * DAY])
+    expect((await pending).status).toBe(201)
   })
 })
 
@@ -296,7 +344,7 @@ describe('a sender that leaves while it waits', () => {
     await expect(left).rejects.toThrow()
     await eventually(() => rig.clock.timers === 0)
 
-    expect(await rig.intake.respond(callback, { status: 201 })).toBe(false)
+    expect(await rig.intake.respond(receiver, callback, { status: 201 })).toBe(false)
     const again = await byNode(rig, receiver, repeat('a'))
     expect([again.status, again.headers.get('longline-duplicate')]).toEqual([201, 'true'])
     expect(await rig.unread(receiver)).toHaveLength(1)
@@ -311,7 +359,7 @@ describe('a sender that leaves while it waits', () => {
     controller.abort()
     await pending
     expect(rig.clock.timers).toBe(0)
-    expect(await rig.intake.respond(callback, { status: 201 })).toBe(false)
+    expect(await rig.intake.respond(receiver, callback, { status: 201 })).toBe(false)
   })
 
   it('is noticed also when its request stands behind another one on the same connection', async () => {
@@ -340,7 +388,7 @@ describe('a store that fails while an answer is looked for', () => {
     const callback = await firstUnread(rig, receiver)
     rig.faults.findAnswer = down
     rig.faults.answer = down
-    await expect(rig.intake.respond(callback, { body: 'lost' })).rejects.toThrow('down')
+    await expect(rig.intake.respond(receiver, callback, { body: 'lost' })).rejects.toThrow('down')
     await rig.clock.advance('2s')
     expect((await pending).status).toBe(202)
     expect(rig.logsOf('error').length + rig.logsOf('warn').length).toBeGreaterThan(0)

@@ -55,7 +55,7 @@ describe.each(transports)('a repeated delivery id, by $name', ({ send }) => {
 
     const [callback] = await rig.unread(receiver)
     if (callback === undefined) throw new Error('nothing was accepted')
-    expect(await rig.intake.respond(callback, { status: 201, body: { ok: 1 } })).toBe(true)
+    expect(await rig.intake.respond(receiver, callback, { status: 201, body: { ok: 1 } })).toBe(true)
     for (const response of await Promise.all([first, second])) {
       expect(response.status).toBe(201)
       expect(await response.json()).toEqual({ ok: 1 })

@@ -2,26 +2,15 @@ import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { LeaseLostError, NonRetryableError, type Receiver } from '../../src/index.js'
 import { memoryStore } from '../../src/store/memory/memory-store.js'
-import type { Store, StoreSession } from '../../src/store/store.js'
 import { collect, openTestServer, type TestServer } from '../support/server.js'
+import { withCommands } from '../support/store.js'
 
 // What would be wrong without it: a line says that something failed, and not which callback to look for.
 
 /** A server whose callbacks are in somebody else's hands by the time they are acknowledged. */
 function openRobbed(): Promise<TestServer> {
-  const memory = memoryStore()
-  const open = async () => {
-    const session = await memory.open()
-    const acknowledge: StoreSession['acknowledge'] = async () => ({ done: [false], receiverIds: [] })
-    return new Proxy(session, {
-      get: (_, name: keyof StoreSession) => {
-        const command: unknown = name === 'acknowledge' ? acknowledge : session[name]
-        return typeof command === 'function' ? command.bind(session) : command
-      },
-    })
-  }
-  const store: Store = { ...memory, open }
-  return openTestServer({ store })
+  const acknowledge = async () => ({ done: [false], receiverIds: [] })
+  return openTestServer({ store: withCommands(memoryStore(), () => ({ acknowledge })) })
 }
 
 describe('a line of the log tells which callback it is, by receiver, key, id, seq and attempt', () => {
