@@ -47,6 +47,22 @@ export class ReceiverClosedError extends LonglineError<'receiver_closed'> {
   }
 }
 
+/** There is no room in the mailbox until some of what is unread has been handled. */
+export class MailboxFullError extends LonglineError<'mailbox_full'> {
+  /** Its key, or its id where it has none. */
+  readonly receiver: string
+  /** How many unread callbacks it holds. */
+  readonly capacity: number
+
+  constructor({ receiver, capacity }: { receiver: string; capacity: number }) {
+    super('mailbox_full', `Receiver ${receiver} is full: its capacity of ${capacity} is used up`, {
+      retryable: true,
+    })
+    this.receiver = receiver
+    this.capacity = capacity
+  }
+}
+
 /** What the endpoint of a dead delivery answered last. */
 export interface FailedAnswer {
   readonly status: number
@@ -178,6 +194,7 @@ const names = {
   TimeoutError,
   CancelledError,
   ReceiverClosedError,
+  MailboxFullError,
   DeliveryFailedError,
   KeyConflictError,
   UnstorableValueError,

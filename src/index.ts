@@ -12,6 +12,7 @@ export {
   KeyConflictError,
   LeaseLostError,
   LonglineError,
+  MailboxFullError,
   MalformedContentError,
   NonRetryableError,
   ReceiverClosedError,

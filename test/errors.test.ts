@@ -17,6 +17,7 @@ const examples: [LonglineError, code: string, retryable: boolean][] = [
   [new errors.TimeoutError('Timed out'), 'timeout', true],
   [new errors.CancelledError(), 'cancelled', false],
   [new errors.ReceiverClosedError({ receiver: 'orders/berlin', reason: 'closed' }), 'receiver_closed', false],
+  [new errors.MailboxFullError({ receiver: 'orders/berlin', capacity: 10 }), 'mailbox_full', true],
   [
     new errors.DeliveryFailedError({ delivery: 'dl_1', reason: 'HTTP 500', answer }),
     'delivery_failed',
@@ -78,6 +79,8 @@ describe('the errors', () => {
   it('keep their facts in fields', () => {
     const closed = new errors.ReceiverClosedError({ receiver: 'orders/berlin', reason: 'closed' })
     expect([closed.receiver, closed.reason]).toEqual(['orders/berlin', 'closed'])
+    const full = new errors.MailboxFullError({ receiver: 'orders/berlin', capacity: 10 })
+    expect([full.receiver, full.capacity]).toEqual(['orders/berlin', 10])
     const failed = new errors.DeliveryFailedError({ delivery: 'dl_1', reason: 'HTTP 500', answer })
     expect([failed.delivery, failed.reason, failed.answer]).toEqual(['dl_1', 'HTTP 500', answer])
     expect(new errors.KeyConflictError({ key: 'offer', message: 'twice' }).key).toBe('offer')

@@ -106,9 +106,9 @@ export class Answers {
    * Answers by hand. The first answer stands. `true` when it was this one and its sender reads it; `false` when the
    * sender is gone or has its answer.
    *
-   * The answer is kept for as long as repetitions are recognised: by what its request was judged by, where its sender waits here,
-   * else by the settings of the receiver it was read from. Those may have changed since the request came; and where they
-   * name a source that is not declared in this process, its window is not known here, and the default counts.
+   * The answer is kept for as long as repetitions are recognised: by the window that the request was judged by, where its
+   * sender waits here, else by the settings of the receiver that the callback was read from. Those may have changed in
+   * between; and where they name a source that is not declared in this process, the default has to do.
    *
    * @throws InvalidOptionsError for an answer that cannot be sent.
    */

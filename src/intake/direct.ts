@@ -1,6 +1,6 @@
 import { checkKey } from '../core/bytes.js'
 import { createId } from '../core/ids.js'
-import { InvalidInputError, LonglineError, ReceiverClosedError } from '../errors.js'
+import { InvalidInputError, MailboxFullError, ReceiverClosedError } from '../errors.js'
 import { type EncodedPayload, encodePayload, type Payload } from '../model/payload.js'
 import { encodeHeaders } from '../model/received.js'
 import type { ReceiverRecord } from '../model/receiver.js'
@@ -15,7 +15,7 @@ import type { Limits, Sources } from './sources.js'
  * Puts something into a mailbox without HTTP, by the same command as a request.
  *
  * @returns what was accepted, or `undefined` for a delivery id that came before.
- * @throws ReceiverClosedError, InvalidInputError, InvalidOptionsError; LonglineError with the code `mailbox_full`.
+ * @throws ReceiverClosedError, MailboxFullError, InvalidInputError, InvalidOptionsError.
  */
 export async function acceptDirectly(
   { session, sources, settings }: { session: StoreSession; sources: Sources; settings: ServerSettings },
@@ -81,11 +81,7 @@ function toError(
       return new InvalidInputError(`The data do not fit the schema of receiver ${receiver}`, issues)
     }
     case 'full':
-      return new LonglineError(
-        'mailbox_full',
-        `Receiver ${receiver} is full: ${capacity} callbacks are unread`,
-        { retryable: true },
-      )
+      return new MailboxFullError({ receiver, capacity })
     case 'ended':
       return new ReceiverClosedError({ receiver, reason: outcome.state })
     case 'unknown':

@@ -57,7 +57,7 @@ export interface Receiver<T> extends AsyncIterable<Callback<T>>, AsyncDisposable
    *
    * @throws ReceiverClosedError when it is closed or expired.
    * @throws InvalidInputError when the data do not fit the schema.
-   * @throws LonglineError with the code `mailbox_full`.
+   * @throws MailboxFullError when as many callbacks as it may hold are unread.
    */
   accept(data: Payload, options?: { deliveryId?: string }): Promise<void>
   /** What was given up, in order of `seq`. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
+import { MailboxFullError } from '../../src/errors.js'
 import { readData } from '../../src/model/received.js'
 import { Rig } from './support/rig.js'
 
@@ -91,10 +92,15 @@ describe('accepting without HTTP', () => {
     const rig = await Rig.open()
     const receiver = await rig.spawn({ key: 'k', capacity: 1 })
     await rig.intake.accept(receiver, 1)
-    await expect(rig.intake.accept(receiver, 2)).rejects.toMatchObject({
-      name: 'LonglineError',
+    const refused = rig.intake.accept(receiver, 2)
+    await expect(refused).rejects.toThrow(MailboxFullError)
+    await expect(refused).rejects.toMatchObject({
+      name: 'MailboxFullError',
+      message: 'Receiver k is full: its capacity of 1 is used up',
       code: 'mailbox_full',
       retryable: true,
+      receiver: 'k',
+      capacity: 1,
     })
   })
 
