@@ -29,6 +29,14 @@ export interface WaitOptions<Fallback = never> {
   fallback?: () => Fallback
 }
 
+/** For who checks that no option is misspelt. */
+export const waitOptionNames: readonly string[] = [
+  'timeout',
+  'until',
+  'signal',
+  'fallback',
+] satisfies (keyof WaitOptions)[]
+
 export interface CreateWaitOptions<Fallback = never> extends WaitOptions<Fallback> {
   clock: Clock
   /** What is waited for, in words: `a callback of orders/berlin`. */

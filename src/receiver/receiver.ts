@@ -1,5 +1,5 @@
 import { checkOptionNames } from '../core/option-names.js'
-import type { Wait, WaitOptions } from '../core/wait.js'
+import { type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
 import { InvalidInputError, MalformedContentError } from '../errors.js'
 import type { CallbackRecord } from '../model/callback.js'
 import type { Payload } from '../model/payload.js'
@@ -99,7 +99,7 @@ export class ReceiverHandle<T> implements Receiver<T> {
   }
 
   next<F = never>(options: WaitOptions<F> = {}): Wait<Callback<T> | F> {
-    checkOptionNames(options, ['timeout', 'until', 'signal', 'fallback'], 'next')
+    checkOptionNames(options, waitOptionNames, 'next')
     this.#wait?.cancel()
     const { wait } = waitForCallback<T, F>(this.#parts.mailboxes, this.#receiver, options)
     this.#wait = wait

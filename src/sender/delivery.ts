@@ -1,4 +1,5 @@
-import type { Wait, WaitOptions } from '../core/wait.js'
+import { checkOptionNames } from '../core/option-names.js'
+import { type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
 import { DeliveryFailedError } from '../errors.js'
 import type { DeliveryRecord } from '../model/delivery.js'
 import type { StoreSession } from '../store/store.js'
@@ -20,8 +21,8 @@ export interface Delivery {
   readonly id: string
   /** What every attempt carries as `webhook-id`. */
   readonly messageId: string
-  /** How it ended. */
-  done(options?: WaitOptions): Wait<'delivered' | 'dead'>
+  /** How it ended. Waiting for it changes nothing: a delivery that is not waited for ends all the same. */
+  done<F = never>(options?: WaitOptions<F>): Wait<'delivered' | 'dead' | NoInfer<F>>
   /** What the endpoint answered. Rejects with `DeliveryFailedError` if the delivery is dead. */
   response<F = never>(options?: WaitOptions<F>): Wait<EndpointAnswer | NoInfer<F>>
   /** Oldest first. */
@@ -48,7 +49,8 @@ export class DeliveryHandle implements Delivery {
     this.#parts = parts
   }
 
-  done(options: WaitOptions = {}): Wait<'delivered' | 'dead'> {
+  done<F = never>(options: WaitOptions<F> = {}): Wait<'delivered' | 'dead' | F> {
+    checkOptionNames(options, waitOptionNames, 'done')
     return this.#parts.waits.untilEnded(this.id, {
       ...options,
       what: `the end of delivery ${this.id}`,
@@ -57,6 +59,7 @@ export class DeliveryHandle implements Delivery {
   }
 
   response<F = never>(options: WaitOptions<F> = {}): Wait<EndpointAnswer | F> {
+    checkOptionNames(options, waitOptionNames, 'response')
     return this.#parts.waits.untilEnded(this.id, {
       ...options,
       what: `the answer to delivery ${this.id}`,

@@ -49,6 +49,26 @@ describe('done', () => {
     expect(await delivery.done()).toBe('delivered')
   })
 
+  it('has a fallback for its time-out, and for nothing else', async () => {
+    await using bench = await openBench({ world: never })
+    const delivery = await bench.sender.send(undefined, { to })
+    const fallback = () => 'late' as const
+    const late = delivery.done({ timeout: '1s', fallback })
+    const cancelled = delivery.done({ timeout: '1s', fallback })
+    cancelled.cancel()
+    await bench.clock.advance('1s')
+    expect(await late).toBe('late')
+    await expect(cancelled).rejects.toThrow(CancelledError)
+  })
+
+  it('refuses an option that no wait has, as response does', async () => {
+    await using bench = await openBench()
+    const delivery = await bench.sender.send(undefined, { to })
+    const options = { timeOut: '1s' } as object
+    expect(() => delivery.done(options)).toThrow("done has no option 'timeOut'")
+    expect(() => delivery.response(options)).toThrow("response has no option 'timeOut'")
+  })
+
   it('waits through a store that cannot be reached', async () => {
     let broken = true
     const change = (session: StoreSession) =>

@@ -1,0 +1,43 @@
+import { describe, expectTypeOf, it } from 'vitest'
+import type { CallbackServer, Delivery, EndpointAnswer, Wait } from '../../src/index.js'
+
+declare const server: CallbackServer
+declare const delivery: Delivery
+
+describe('the end of a delivery', () => {
+  it('is one of two words', async () => {
+    expectTypeOf(delivery.done()).toEqualTypeOf<Wait<'delivered' | 'dead'>>()
+    expectTypeOf(delivery.done({ timeout: '5s' })).toEqualTypeOf<Wait<'delivered' | 'dead'>>()
+    expectTypeOf((await server.send({ to: 'app' })).done()).resolves.toEqualTypeOf<'delivered' | 'dead'>()
+  })
+
+  it('is widened by what the fallback gives', () => {
+    expectTypeOf(delivery.done({ timeout: '5s', fallback: () => null })).toEqualTypeOf<
+      Wait<'delivered' | 'dead' | null>
+    >()
+    expectTypeOf(delivery.done({ timeout: '5s', fallback: () => 'late' as const })).toEqualTypeOf<
+      Wait<'delivered' | 'dead' | 'late'>
+    >()
+    // @ts-expect-error what is awaited must not decide what the fallback gives
+    const wrong: Wait<'delivered' | 'dead'> = delivery.done({ fallback: () => null })
+    expectTypeOf(wrong).toEqualTypeOf<Wait<'delivered' | 'dead'>>()
+  })
+})
+
+describe('the answer to a delivery', () => {
+  it('is what the endpoint answered, or what the fallback gives', () => {
+    expectTypeOf(delivery.response()).toEqualTypeOf<Wait<EndpointAnswer>>()
+    expectTypeOf(delivery.response({ timeout: '5s', fallback: () => null })).toEqualTypeOf<
+      Wait<EndpointAnswer | null>
+    >()
+  })
+})
+
+describe('what does not compile', () => {
+  it('an option that no wait has, a message without a target', () => {
+    // @ts-expect-error it is called timeout
+    delivery.done({ timeOut: '5s' })
+    // @ts-expect-error where should it go?
+    server.send({ body: 'nowhere' })
+  })
+})
