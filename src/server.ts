@@ -118,7 +118,7 @@ export class CallbackServer implements AsyncDisposable {
       )
     }
     const settings = toServerSettings(options, typeof publicUrl === 'string' ? () => publicUrl : publicUrl)
-    const store = openStore(options.store ?? DEFAULTS.storePath)
+    const store = openStore(options.store ?? DEFAULTS.storePath, settings)
     const session = await store.open()
     if (session.note !== undefined) settings.logger.warn({ store: store.name }, session.note)
     try {
