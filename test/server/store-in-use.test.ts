@@ -27,7 +27,7 @@ describe('a server whose file another one has open', () => {
     }
     const message = 'the store is open elsewhere; waiting for its owner to leave'
     expect(lines).toEqual([{ level: 'warn', facts, message }])
-  })
+  }, 10_000) // less than the 15 s after which it would give up
 
   it('has nothing to say when it does not have to wait', async () => {
     const bench = await openTestServer({ store: temporaryFile() })
