@@ -102,6 +102,47 @@ export class KeyConflictError extends LonglineError<'key_conflict'> {
   }
 }
 
+/**
+ * A verb of the server was called without a key inside a scope, where it would be repeated on re-entry; or a receiver of the
+ * server was read there.
+ */
+export class UnscopedCallError extends LonglineError<'unscoped_call'> {
+  constructor(message: string) {
+    super('unscoped_call', message)
+  }
+}
+
+/** A verb was called on a scope that has ended, or inside the function of a step. */
+export class ScopeEndedError extends LonglineError<'scope_ended'> {
+  constructor(message: string) {
+    super('scope_ended', message)
+  }
+}
+
+/** A run failed. Its `cause` is what was thrown in it. */
+export class RunFailedError extends LonglineError<'run_failed'> {
+  /** `workflow/key`. */
+  readonly run: string
+
+  constructor(run: string, cause: unknown) {
+    super('run_failed', `Run ${run} failed`, { cause })
+    this.run = run
+  }
+}
+
+/** A run was cancelled: thrown in it once, so that it can compensate, and to whoever waits for its result. */
+export class RunCancelledError extends LonglineError<'run_cancelled'> {
+  readonly reason?: string
+
+  constructor(reason?: string) {
+    super(
+      'run_cancelled',
+      reason === undefined ? 'The run was cancelled' : `The run was cancelled: ${reason}`,
+    )
+    if (reason !== undefined) this.reason = reason
+  }
+}
+
 /** A value that is to be recorded cannot be stored, or is too large. The message says which part of it, and quotes none. */
 export class UnstorableValueError extends LonglineError<'unstorable_value'> {
   constructor(message: string, options?: ErrorOptions) {
@@ -197,6 +238,10 @@ const names = {
   MailboxFullError,
   DeliveryFailedError,
   KeyConflictError,
+  UnscopedCallError,
+  ScopeEndedError,
+  RunFailedError,
+  RunCancelledError,
   UnstorableValueError,
   InvalidInputError,
   MalformedContentError,

@@ -16,19 +16,39 @@ export {
   MalformedContentError,
   NonRetryableError,
   ReceiverClosedError,
+  RunCancelledError,
+  RunFailedError,
+  ScopeEndedError,
   ServerClosedError,
   StoreInUseError,
   StoreUnavailableError,
   StoreUnusableError,
   TimeoutError,
+  UnscopedCallError,
   UnstorableValueError,
 } from './errors.js'
-export type { Answer, Verdict, Verify } from './model/code.js'
+export type { Answer, ChildOptions, Source, Verdict, Verify } from './model/code.js'
+export type { Attempt, Content, Delivery, EndpointAnswer, Message, Target } from './model/message.js'
 export type { Payload } from './model/payload.js'
 export type { RawRequest, Received } from './model/received.js'
 export type { ReceiverState } from './model/receiver.js'
 export type {
-  ChildOptions,
+  Callback,
+  Effect,
+  ExchangeOptions,
+  Run,
+  RunHandle,
+  RunInfo,
+  RunState,
+  Scope,
+  ScopeReceiver,
+  StartArguments,
+  StartOptions,
+  StepOptions,
+  Workflow,
+  WorkflowOptions,
+} from './model/scope.js'
+export type {
   ConsumeOptions,
   EndpointOptions,
   ListenOptions,
@@ -36,16 +56,12 @@ export type {
   Observation,
   ReceiverOptions,
   ServerOptions,
-  Source,
   SourceOptions,
 } from './options.js'
-export type { Callback } from './receiver/callback.js'
 export type { Consumer, Handler } from './receiver/consumer.js'
 export type { FailedCallback } from './receiver/failed.js'
 export type { Receiver } from './receiver/receiver.js'
 export type { StreamOptions } from './receiver/stream.js'
-export type { Attempt, Delivery, EndpointAnswer } from './sender/delivery.js'
 export type { Endpoint } from './sender/endpoints.js'
-export type { Content, Message, Target } from './sender/message.js'
 export { CallbackServer, type Health, type ReceiverInfo } from './server.js'
 export type { Store } from './store/store.js'

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from './core/clock.js'
 import { type Duration, toMs } from './core/duration.js'
 import { checkOptionNames } from './core/option-names.js'
 import { InvalidOptionsError } from './errors.js'
-import type { Page, Respond, Verify } from './model/code.js'
+import type { ChildOptions, Page, Respond, Verify } from './model/code.js'
 import type { RawRequest, Received } from './model/received.js'
 import type { CallbackMethod } from './model/receiver.js'
 import type { Store } from './store/store.js'
@@ -43,6 +43,7 @@ export const DEFAULTS = {
   dedupeWindowMs: 7 * DAY,
   callbacksMs: 7 * DAY,
   messagesMs: 30 * DAY,
+  runsMs: 30 * DAY,
   /** How long a receiver without a key answers `410` after its end; then `404`. */
   keylessMs: 30 * DAY,
   deliveryDeadlineMs: 30 * DAY,
@@ -54,6 +55,8 @@ export const DEFAULTS = {
   maxCrashes: 20,
   consumeConcurrency: 1,
   consumeRetry: { attempts: 10, delayMs: SECOND, maxDelayMs: 10 * MINUTE, factor: 3, jitter: 0.2 },
+  stepRetry: { attempts: 3, delayMs: SECOND, maxDelayMs: 10 * MINUTE, factor: 3, jitter: 0.2 },
+  parkAfterMs: SECOND,
   endpointConcurrency: 16,
   connectTimeoutMs: 5 * SECOND,
   endpointTimeoutMs: 15 * SECOND,
@@ -75,10 +78,9 @@ export const DEFAULTS = {
     factor: 3,
     jitter: 0.2,
   },
-} as const satisfies { readonly consumeRetry: RetrySettings; readonly deliveryRetry: RetrySettings } & Record<
-  string,
-  unknown
->
+} as const satisfies {
+  readonly [What in 'consumeRetry' | 'stepRetry' | 'deliveryRetry']: RetrySettings
+} & Record<string, unknown>
 
 /** Where what happens inside is told: pino fits, and so does `console` wrapped in four lines. */
 export type Logger = Record<'debug' | 'info' | 'warn' | 'error', (facts: object, message: string) => void>
@@ -101,8 +103,10 @@ export interface ServerOptions {
   allowPrivate?: boolean | readonly string[]
   /** Lets endpoints be `http:` outside development. */
   allowInsecure?: boolean
-  /** How long what ended is kept. Default: callbacks 7 days, messages 30 days. */
-  retention?: { readonly [What in 'callbacks' | 'messages']?: Duration }
+  /** How long what ended is kept. Default: callbacks 7 days, messages and runs 30 days. */
+  retention?: { readonly [What in 'callbacks' | 'messages' | 'runs']?: Duration }
+  /** How long a run may only wait before it leaves memory. Default 1 s; `false` keeps it. */
+  parkAfter?: Duration | false
   logger?: Logger
   /** For metrics and traces: every accept, hand-out, attempt and end, after it is durable. */
   observe?: (event: Observation) => void
@@ -139,22 +143,6 @@ export interface SourceOptions<T> {
   page?: Page
 }
 
-/** A declared sender. */
-export interface Source<T> {
-  readonly name: string
-  readonly '~data'?: T
-}
-
-export interface ChildOptions<T> {
-  /** A source declared on the server; `null` takes away the one that was set before. */
-  from?: Source<T> | null
-  schema?: Schema<unknown, T>
-  /** How long it stays open, from its creation or from `reopen`. */
-  ttl?: Duration
-  /** How many unread callbacks it holds before it answers `429`. Default 10 000. */
-  capacity?: number
-}
-
 /**
  * `verify`, `dedupe` and `respond` given here, and not by `from`, mean `503` after a restart until this `spawn` has
  * run again; `schema` is then applied when the callback is read, and `page` answers `405`. One or the other: inline
@@ -169,6 +157,8 @@ export interface ConsumeOptions<T> {
   retry?: Retry
   /** Callbacks with an equal result are handled one after the other, in order of `seq`. */
   orderBy?: (callback: Received<T>) => string
+  /** For a workflow: the key of the run. Default: the callback's id. */
+  key?: (callback: Received<T>) => string
 }
 
 export interface EndpointOptions {
@@ -194,6 +184,8 @@ export interface ServerSettings {
   readonly allowInsecure: boolean
   readonly callbacksMs: number
   readonly messagesMs: number
+  readonly runsMs: number
+  readonly parkAfterMs: number | false
   readonly logger: Logger
   readonly observe: (event: Observation) => void
   readonly clock: Clock
@@ -209,6 +201,7 @@ const serverOptionNames: readonly string[] = [
   'allowPrivate',
   'allowInsecure',
   'retention',
+  'parkAfter',
   'logger',
   'observe',
   'clock',
@@ -216,7 +209,7 @@ const serverOptionNames: readonly string[] = [
 ] satisfies (keyof ListenOptions)[]
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
-const CONSOLE: Logger = {
+export const CONSOLE: Logger = {
   ...SILENT,
   warn: (facts, message) => console.warn(`longline: ${message}`, facts),
   error: (facts, message) => console.error(`longline: ${message}`, facts),
@@ -236,7 +229,7 @@ export function toServerSettings(options: ServerOptions, publicUrl: () => string
     )
   }
   if (options.retention !== undefined)
-    checkOptionNames(options.retention, ['callbacks', 'messages'], 'retention')
+    checkOptionNames(options.retention, ['callbacks', 'messages', 'runs'], 'retention')
   const logger = safeLogger(options.logger ?? CONSOLE)
   return {
     prefix,
@@ -245,6 +238,9 @@ export function toServerSettings(options: ServerOptions, publicUrl: () => string
     allowInsecure: options.allowInsecure ?? false,
     callbacksMs: toMs(options.retention?.callbacks ?? DEFAULTS.callbacksMs, 'retention.callbacks'),
     messagesMs: toMs(options.retention?.messages ?? DEFAULTS.messagesMs, 'retention.messages'),
+    runsMs: toMs(options.retention?.runs ?? DEFAULTS.runsMs, 'retention.runs'),
+    parkAfterMs:
+      options.parkAfter === false ? false : toMs(options.parkAfter ?? DEFAULTS.parkAfterMs, 'parkAfter'),
     logger,
     observe: safeObserve(options.observe, logger),
     clock: options.clock ?? systemClock,
@@ -305,4 +301,16 @@ function safeObserve(observe: ServerOptions['observe'], logger: Logger): (event:
       failed(err)
     }
   }
+}
+
+/**
+ * How the world reaches a receiver.
+ *
+ * @throws InvalidOptionsError when `publicUrl` is a function, and what it returns is no URL.
+ */
+export function toReceiverUrl(
+  { publicUrl, prefix }: Pick<ServerSettings, 'publicUrl' | 'prefix'>,
+  token: string,
+): string {
+  return `${checkPublicUrl(publicUrl())}${prefix}/${token}`
 }

@@ -24,6 +24,10 @@ const examples: [LonglineError, code: string, retryable: boolean][] = [
     false,
   ],
   [new errors.KeyConflictError({ key: 'offer', message: "'offer' was used twice" }), 'key_conflict', false],
+  [new errors.UnscopedCallError('server.spawn() without a key'), 'unscoped_call', false],
+  [new errors.ScopeEndedError('The scope has ended'), 'scope_ended', false],
+  [new errors.RunFailedError('order/7', new Error('no money')), 'run_failed', false],
+  [new errors.RunCancelledError('changed my mind'), 'run_cancelled', false],
   [new errors.UnstorableValueError('items[3] is a function'), 'unstorable_value', false],
   [new errors.InvalidInputError('Not an order', [{ message: 'id is missing' }]), 'invalid_input', false],
   [new errors.MalformedContentError('the body is not valid JSON'), 'malformed_content', false],
@@ -84,6 +88,10 @@ describe('the errors', () => {
     const failed = new errors.DeliveryFailedError({ delivery: 'dl_1', reason: 'HTTP 500', answer })
     expect([failed.delivery, failed.reason, failed.answer]).toEqual(['dl_1', 'HTTP 500', answer])
     expect(new errors.KeyConflictError({ key: 'offer', message: 'twice' }).key).toBe('offer')
+    const run = new errors.RunFailedError('order/7', 'no money')
+    expect([run.run, run.cause]).toEqual(['order/7', 'no money'])
+    expect(new errors.RunCancelledError('changed my mind').reason).toBe('changed my mind')
+    expect(new errors.RunCancelledError().reason).toBeUndefined()
     const issues = [{ message: 'id is missing', path: ['id'] }]
     expect(new errors.InvalidInputError('Not an order', issues).issues).toBe(issues)
     expect(
@@ -102,7 +110,9 @@ describe('the errors', () => {
     ]) {
       expect(error.cause).toBe(cause)
     }
-    for (const [error] of examples) expect(Object.hasOwn(error, 'cause')).toBe(false)
+    for (const [error] of examples) {
+      expect(Object.hasOwn(error, 'cause')).toBe(error instanceof errors.RunFailedError)
+    }
     expect(
       Object.hasOwn(new errors.DeliveryFailedError({ delivery: 'dl_1', reason: 'HTTP 500' }), 'answer'),
     ).toBe(false)

@@ -27,14 +27,8 @@ export function race<B extends Branches>(
   branches: B,
   options: { signal?: AbortSignal } = {},
 ): Wait<Winner<B>> {
+  checkBranches(branches)
   const entries = Object.entries(branches)
-  if (entries.length === 0) throw new InvalidOptionsError('A race needs at least one branch')
-  for (const [name, branch] of entries) {
-    if (typeof branch !== 'function') {
-      throw new InvalidOptionsError(`Branch '${name}' of the race is not a function: write ${name}: () => …`)
-    }
-  }
-
   const waits: Wait<unknown>[] = []
   const cancelAll = () => {
     for (const wait of waits) wait.cancel()
@@ -69,7 +63,19 @@ export function race<B extends Branches>(
   return first.wait
 }
 
-function call(name: string, branch: () => Wait<unknown>): Wait<unknown> {
+/** @throws InvalidOptionsError when there is no branch, or one that is no function. */
+export function checkBranches(branches: Branches): void {
+  const entries = Object.entries(branches)
+  if (entries.length === 0) throw new InvalidOptionsError('A race needs at least one branch')
+  for (const [name, branch] of entries) {
+    if (typeof branch !== 'function') {
+      throw new InvalidOptionsError(`Branch '${name}' of the race is not a function: write ${name}: () => …`)
+    }
+  }
+}
+
+/** @throws InvalidOptionsError when it returns no wait, and whatever the branch throws. */
+export function call(name: string, branch: () => Wait<unknown>): Wait<unknown> {
   const wait = branch()
   if (typeof wait?.then === 'function' && typeof wait.cancel === 'function') return wait
 

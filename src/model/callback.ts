@@ -14,10 +14,20 @@ import type { Failure } from './failure.js'
  * its group late (retried, or named late) takes the place of a `ready` one with a higher `seq`, which is `queued`
  * again; else it is queued itself.
  *
+ * A callback of a scope's receiver is `taken` when it is read, which is for good: it is `done` when the scope ends.
+ *
  * `ready`, `delayed`, `queued` and `claimed` are unread: they count against the capacity, and retention leaves them alone
  * while their receiver is open.
  */
-export type CallbackState = 'ready' | 'delayed' | 'queued' | 'claimed' | 'done' | 'failed' | 'discarded'
+export type CallbackState =
+  | 'ready'
+  | 'delayed'
+  | 'queued'
+  | 'claimed'
+  | 'taken'
+  | 'done'
+  | 'failed'
+  | 'discarded'
 
 export type FailureReason = 'handler' | 'schema' | 'crashes'
 
@@ -50,6 +60,10 @@ export interface ClaimedCallback extends CallbackRecord {
   /** How many hand-outs ended with a handler that threw. */
   readonly failures: number
   readonly fence: number
+  /** When it was first handed out. */
+  readonly startedAt: number
+  /** Something is remembered of how it was handled before. */
+  readonly remembers: boolean
 }
 
 /** Who holds a callback: what a write about it has to show. */

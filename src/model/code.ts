@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
+import type { Duration } from '../core/duration.js'
 import type { Payload } from './payload.js'
 import type { RawRequest, Received } from './received.js'
 import type { CallbackMethod, ReceiverState } from './receiver.js'
@@ -41,4 +42,20 @@ export interface Rules extends SourceCode<unknown> {
   readonly capacity: number
   readonly dedupeWindowMs: number
   readonly respondTimeoutMs: number
+}
+
+/** A declared sender. */
+export interface Source<T> {
+  readonly name: string
+  readonly '~data'?: T
+}
+
+export interface ChildOptions<T> {
+  /** A source declared on the server; `null` takes away the one that was set before. */
+  from?: Source<T> | null
+  schema?: Schema<unknown, T>
+  /** How long it stays open, from its creation or from `reopen`. */
+  ttl?: Duration
+  /** How many unread callbacks it holds before it answers `429`. Default 10 000. */
+  capacity?: number
 }

@@ -26,6 +26,7 @@ export interface NodeParts {
   readonly retention: {
     readonly callbacksMs: number
     readonly messagesMs: number
+    readonly runsMs: number
     readonly keylessMs: number
   }
   /** Receivers that ended with something unread, and callbacks that retention let go of. */
@@ -119,7 +120,7 @@ export class Node {
     let taken: number
     do {
       const outcome = await session.takeOver({ now: clock.now(), maxCrashes, limit: TAKE_OVER_LIMIT })
-      taken = outcome.callbacks + outcome.deliveries
+      taken = outcome.callbacks + outcome.deliveries + outcome.runs
     } while (taken >= TAKE_OVER_LIMIT && !this.#closed)
   }
 

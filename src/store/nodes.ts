@@ -29,7 +29,8 @@ export interface NodeCommands {
 
   /**
    * Takes back what is held under epochs that are over. Each callback so found counts one crash, and with `maxCrashes`
-   * in a row it is failed for `crashes` instead, with `crashFailure`. Deliveries are due again at once, as they were.
+   * in a row it is failed for `crashes` instead, with `crashFailure`; so does each run. Deliveries and runs are due again at
+   * once, as they were.
    * `limit` bounds the rows touched.
    */
   takeOver(input: { readonly now: number; readonly maxCrashes: number; readonly limit: number }): TakenOver
@@ -40,7 +41,10 @@ export interface NodeCommands {
    *   their receiver was told (on request, by `leave`, or by a sweep), unless they are in somebody's hands;
    * - ids of repeated requests past their window, and answers past theirs;
    * - keyless receivers `keylessMs` after their end was told, once nothing unread or failed is left in them;
-   * - messages with their attempts, `messagesMs` after their delivery ended.
+   * - messages with their attempts, `messagesMs` after their delivery ended;
+   * - runs, `runsMs` after they ended. The scope of one that had failed ends with it.
+   *
+   * Nothing that an open scope owns is among them: a scope is open from the first thing it remembers until it ends.
    *
    * Ends deliveries past their deadline (dead, `expired`), also those being sent. Marks receivers that expired or lost
    * their node, and tells of each what was left unread in it, nothing included, once for each end.
@@ -50,10 +54,11 @@ export interface NodeCommands {
     readonly callbacksMs: number
     readonly messagesMs: number
     readonly keylessMs: number
+    readonly runsMs: number
     readonly limit: number
   }): Swept
 
-  /** What is due by now: callbacks whose delay is over and deliveries to be sent. A number for `health`. */
+  /** What is due by now: callbacks whose delay is over, deliveries to be sent, runs to be entered. A number for `health`. */
   countDue(input: { readonly now: number }): number
 }
 
@@ -61,6 +66,7 @@ export interface TakenOver {
   /** Those that failed for it included. */
   readonly callbacks: number
   readonly deliveries: number
+  readonly runs: number
   /** Receivers with something to read again. */
   readonly receiverIds: readonly string[]
 }

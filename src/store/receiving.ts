@@ -7,6 +7,7 @@ import type {
   StoredAnswer,
 } from '../model/callback.js'
 import type { Failure } from '../model/failure.js'
+import type { MemoryKey } from '../model/memory.js'
 import type { ReceiverRecord, ReceiverState, ReceiverSummary, SettingsPatch } from '../model/receiver.js'
 
 // Receivers and what they hold.
@@ -98,7 +99,8 @@ export interface AcceptInput {
 }
 
 export type AcceptOutcome =
-  | { readonly type: 'accepted'; readonly seq: number }
+  /** `resumes`: a parked run that waited for it is due. */
+  | { readonly type: 'accepted'; readonly seq: number; readonly resumes?: true }
   /** The same delivery id was accepted before. Without an answer its first sender is still waiting for one. */
   | {
       readonly type: 'duplicate'
@@ -129,11 +131,12 @@ export interface CallbackCommands {
    *
    * A store may hand out fewer than it could, or none, where the bodies would be too many at once: `lookAgainAt` says so.
    *
-   * Under an epoch that is over nothing is taken or named, and only `state` and `unread` are told.
+   * Under an epoch that is over, and of a receiver of an open scope, nothing is taken or named; under the former only
+   * `state` and `unread` are told.
    */
   claim(input: ClaimInput): ClaimOutcome
 
-  /** Ends claims whose callbacks were handled. */
+  /** Ends claims whose callbacks were handled, and their scopes. */
   acknowledge(input: { readonly claims: readonly Claim[]; readonly now: number }): {
     /** For each claim, in order: whether it was still valid. */
     readonly done: readonly boolean[]
@@ -150,12 +153,13 @@ export interface CallbackCommands {
    */
   reclaim(input: ReclaimInput): number
 
-  /** Sets a claimed callback aside, with its reason. */
+  /** Sets a claimed callback aside, with its reason. `blames`: the memory of its scope whose failure it is. */
   giveUp(input: {
     readonly claim: Claim
     readonly now: number
     readonly reason: FailureReason
     readonly error: Failure
+    readonly blames?: MemoryKey
   }): boolean
 
   /** A page of what was set aside, in order of `seq`, after `after`. */
@@ -167,15 +171,17 @@ export interface CallbackCommands {
 
   /**
    * Hands a failed callback out again, its failures and crashes forgotten, `attempt` counting on. It is ready, or takes
-   * its place in its group. `false` if it is not among the failed.
+   * its place in its group. Its scope forgets as a run's does (`retryRun`). `false` if it is not among the failed.
    */
   retryFailed(input: FailedInput): boolean
 
+  /** Ends its scope, too. */
   discardFailed(input: FailedInput): boolean
 
   /**
    * Which of these deserve a look: receivers with something ready or due or that are no longer open, deliveries that
-   * ended, callbacks that have their answer. What a process asks once each poll interval, for all who wait in it.
+   * ended, callbacks that have their answer, runs that ended or whose cancellation is requested. What a process asks once
+   * each poll interval, for all who wait in it.
    */
   news(input: NewsInput): NewsOutcome
 }
@@ -234,10 +240,12 @@ export interface NewsInput {
   readonly receiverIds: readonly string[]
   readonly deliveryIds: readonly string[]
   readonly callbackIds: readonly string[]
+  readonly runIds: readonly string[]
 }
 
 export interface NewsOutcome {
   readonly receiverIds: readonly string[]
   readonly deliveryIds: readonly string[]
   readonly callbackIds: readonly string[]
+  readonly runIds: readonly string[]
 }

@@ -1,5 +1,7 @@
 import type { NodeCommands } from './nodes.js'
 import type { CallbackCommands, ReceiverCommands } from './receiving.js'
+import type { RunCommands } from './running.js'
+import type { ScopeCommands } from './scoping.js'
 import type { OutboxCommands } from './sending.js'
 
 // The contract between the library and the place where its state lives. Everything else is a function over it that can
@@ -11,25 +13,33 @@ import type { OutboxCommands } from './sending.js'
 //   S11. Ids and instants come with the command, so one whose outcome is unknown may be sent again: what it adds (`spawn`,
 //        `accept`, `answer`, `send`) is there once, and a claim it ends (`acknowledge`, `release`, `giveUp`,
 //        `recordAttempt`) is ended once, whereupon the repetition is told that it no longer holds. Not so `claim` and
-//        `claimDeliveries`: what they took nobody knows of. Whoever sent one without learning its outcome sends
-//        `reclaim` or `reclaimDeliveries` first, with what it does hold.
+//        `claimDeliveries` and `claimRuns`: what they took nobody knows of. Whoever sent one without learning its outcome
+//        sends `reclaim`, `reclaimDeliveries` or `reclaimRuns` first, with what it does hold.
 //   S12. A command that rejects with `StoreUnusableError` or `InvalidOptionsError` has written nothing. One that rejects
 //        with `StoreUnavailableError` may have been done: the store could not be asked, or its answer was lost.
 //   S13. A wake-up carries no data. It may be lost, repeated or early; whoever waits also asks `news` now and then.
 
 /** Every command, as an engine carries it out. The conformance suite in `longline/testing` says the same in tests. */
-export interface Commands extends NodeCommands, ReceiverCommands, CallbackCommands, OutboxCommands {}
+export interface Commands
+  extends NodeCommands,
+    ReceiverCommands,
+    CallbackCommands,
+    OutboxCommands,
+    ScopeCommands,
+    RunCommands {}
 
 export type CommandName = keyof Commands
 export type Input<N extends CommandName> = Parameters<Commands[N]>[0]
 export type Outcome<N extends CommandName> = ReturnType<Commands[N]>
 
-/** Something may have changed: look again. `outbox`: a delivery may be due. */
+/** Something may have changed: look again. `outbox`: a delivery may be due; `runs`: a run may be. */
 export type Wake =
   | { readonly kind: 'receiver'; readonly receiverId: string }
   | { readonly kind: 'answer'; readonly callbackId: string }
   | { readonly kind: 'delivery'; readonly deliveryId: string }
+  | { readonly kind: 'run'; readonly runId: string }
   | { readonly kind: 'outbox' }
+  | { readonly kind: 'runs' }
 
 /** The store, opened: every command, as a promise. */
 export type StoreSession = {

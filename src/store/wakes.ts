@@ -6,8 +6,11 @@ export const wakesAfter: {
 } = {
   spawn: (_, outcome) =>
     outcome.type === 'spawned' && !outcome.created ? [receiver(outcome.receiver.id)] : [],
-  accept: (input, outcome) => (outcome.type === 'accepted' ? [receiver(input.receiverId)] : []),
-  closeReceiver: input => [receiver(input.receiverId)],
+  accept: (input, outcome) => {
+    if (outcome.type !== 'accepted') return []
+    return outcome.resumes === true ? [receiver(input.receiverId), RUNS] : [receiver(input.receiverId)]
+  },
+  closeReceiver: input => [receiver(input.receiverId), RUNS],
   answer: (input, recorded) => (recorded ? [{ kind: 'answer', callbackId: input.callbackId }] : []),
   acknowledge: (_, outcome) => outcome.receiverIds.map(receiver),
   release: ({ claim }, done) => (done ? [receiver(claim.receiverId)] : []),
@@ -17,20 +20,38 @@ export const wakesAfter: {
   takeOver: (_, outcome) => [
     ...outcome.receiverIds.map(receiver),
     ...(outcome.deliveries > 0 ? [OUTBOX] : []),
+    ...(outcome.runs > 0 ? [RUNS] : []),
   ],
-  leave: (_, leftovers) => [...leftovers.map(leftover => receiver(leftover.receiverId)), OUTBOX],
+  leave: (_, leftovers) => [...leftovers.map(leftover => receiver(leftover.receiverId)), OUTBOX, RUNS],
   sweep: (_, { ended, expiredDeliveryIds }) => [
     ...ended.map(leftover => receiver(leftover.receiverId)),
     ...expiredDeliveryIds.map(delivery),
+    ...(ended.length + expiredDeliveryIds.length > 0 ? [RUNS] : []),
   ],
   send: (_, outcome) => (outcome.type === 'sent' && outcome.created ? [OUTBOX] : []),
   recordAttempt: ({ claim, next }, outcome) => {
     if (outcome === 'lost') return []
-    return next.status === 'due' && outcome === 'recorded' ? [OUTBOX] : [delivery(claim.deliveryId)]
+    return next.status === 'due' && outcome === 'recorded' ? [OUTBOX] : [delivery(claim.deliveryId), RUNS]
   },
   releaseDelivery: () => [OUTBOX],
   reclaimDeliveries: (_, count) => (count > 0 ? [OUTBOX] : []),
-  cancelDelivery: (input, done) => (done ? [delivery(input.deliveryId)] : []),
+  cancelDelivery: (input, done) => (done ? [delivery(input.deliveryId), RUNS] : []),
+  sendInScope: (_, outcome) => (outcome.type === 'sent' ? [OUTBOX] : []),
+  exchangeInScope: (_, outcome) => (outcome.type === 'begun' ? [OUTBOX] : []),
+  startRun: ({ acknowledges }, outcome) => {
+    if (outcome.type !== 'started') return []
+    // The next of its group may be ready, or the receiver have nothing unread any more.
+    const handled = acknowledges === undefined ? [] : [receiver(acknowledges.receiverId)]
+    return outcome.created ? [...handled, RUNS] : handled
+  },
+  endRun: ({ claim, end }, done) => {
+    if (!done) return []
+    return end.status === 'due' ? [RUNS] : [run(claim.runId), RUNS]
+  },
+  releaseRun: (_, done) => (done ? [RUNS] : []),
+  reclaimRuns: (_, count) => (count > 0 ? [RUNS] : []),
+  retryRun: (_, done) => (done ? [RUNS] : []),
+  cancelRun: (input, done) => (done ? [run(input.runId), RUNS] : []),
 }
 
 /**
@@ -42,12 +63,20 @@ export const wakesBefore: {
 } = {
   accept: input => [receiver(input.receiverId)],
   send: () => [OUTBOX],
+  sendInScope: () => [OUTBOX],
+  exchangeInScope: () => [OUTBOX],
+  startRun: () => [RUNS],
 }
 
 const OUTBOX: Wake = { kind: 'outbox' }
+const RUNS: Wake = { kind: 'runs' }
 
 function receiver(receiverId: string): Wake {
   return { kind: 'receiver', receiverId }
+}
+
+function run(runId: string): Wake {
+  return { kind: 'run', runId }
 }
 
 function delivery(deliveryId: string): Wake {

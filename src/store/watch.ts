@@ -14,7 +14,9 @@ export type Watched =
   | { readonly kind: 'receiver'; readonly id: string }
   | { readonly kind: 'delivery'; readonly id: string }
   | { readonly kind: 'answer'; readonly id: string }
+  | { readonly kind: 'run'; readonly id: string }
   | { readonly kind: 'outbox' }
+  | { readonly kind: 'runs' }
 
 type Look = () => void
 
@@ -28,7 +30,9 @@ export class Watch {
     receiver: new Map<string, Set<Look>>(),
     delivery: new Map<string, Set<Look>>(),
     answer: new Map<string, Set<Look>>(),
+    run: new Map<string, Set<Look>>(),
     outbox: new Map<string, Set<Look>>(),
+    runs: new Map<string, Set<Look>>(),
   }
   #stopTimer: (() => void) | undefined
   #asking = false
@@ -51,7 +55,7 @@ export class Watch {
   /** Calls `look` whenever there may be something new. Returns how to stop. */
   watch(what: Watched, look: Look): () => void {
     const byId = this.#looks[what.kind]
-    const id = what.kind === 'outbox' ? '' : what.id
+    const id = 'id' in what ? what.id : ''
     const looks = byId.get(id) ?? new Set()
     byId.set(id, looks.add(look))
     this.#schedule()
@@ -97,17 +101,20 @@ export class Watch {
 
   async #ask(): Promise<void> {
     this.#wake({ kind: 'outbox' })
-    const { receiver, delivery, answer } = this.#looks
-    if (receiver.size + delivery.size + answer.size === 0) return
+    this.#wake({ kind: 'runs' })
+    const { receiver, delivery, answer, run } = this.#looks
+    if (receiver.size + delivery.size + answer.size + run.size === 0) return
     const news = await this.#session.news({
       now: this.#clock.now(),
       receiverIds: [...receiver.keys()],
       deliveryIds: [...delivery.keys()],
       callbackIds: [...answer.keys()],
+      runIds: [...run.keys()],
     })
     for (const receiverId of news.receiverIds) this.#wake({ kind: 'receiver', receiverId })
     for (const deliveryId of news.deliveryIds) this.#wake({ kind: 'delivery', deliveryId })
     for (const callbackId of news.callbackIds) this.#wake({ kind: 'answer', callbackId })
+    for (const runId of news.runIds) this.#wake({ kind: 'run', runId })
   }
 }
 
@@ -119,7 +126,10 @@ function idOf(wake: Wake): string {
       return wake.deliveryId
     case 'answer':
       return wake.callbackId
+    case 'run':
+      return wake.runId
     case 'outbox':
+    case 'runs':
       return ''
   }
 }

@@ -1,11 +1,10 @@
 import type { FailureReason } from '../../model/callback.js'
 import type { Failure } from '../../model/failure.js'
 import type { CallbackCommands, ClaimInput, ClaimOutcome } from '../receiving.js'
-import { claimedCallback, type Data, endCallback, letGo, liveNode, stateOf } from './data.js'
+import { claimedCallback, type Data, dropContent, endCallback, letGo, liveNode, stateOf } from './data.js'
 import { frozenCopy, withOwnBody } from './frozen.js'
-import type { CallbackRow, NodeRow, ReceiverRow } from './rows.js'
-
-const NO_BYTES = new Uint8Array()
+import type { CallbackRow, NodeRow, ReceiverRow, RunRow } from './rows.js'
+import { endScope, forgetFailuresOf } from './scopes.js'
 
 /** Hand-outs, and how they end. */
 export function callbackCommands(data: Data): CallbackCommands {
@@ -14,7 +13,9 @@ export function callbackCommands(data: Data): CallbackCommands {
       const receiver = data.receivers.get(input.receiverId)
       if (receiver === undefined) return { callbacks: [], ungrouped: [], state: 'closed', unread: false }
       const node = liveNode(data, input.epoch, input.now)
-      const taken = node === undefined ? { callbacks: [], ungrouped: [] } : take(data, receiver, node, input)
+      // What a receiver of a scope has is for the waits of that scope.
+      const mayTake = node !== undefined && receiver.scope === undefined
+      const taken = mayTake ? take(data, receiver, node, input) : { callbacks: [], ungrouped: [] }
       const lookAgainAt = node === undefined ? undefined : nextLook(data, receiver, input.now)
       return {
         ...taken,
@@ -29,11 +30,7 @@ export function callbackCommands(data: Data): CallbackCommands {
       const done = claims.map(claim => {
         const callback = claimedCallback(data, claim, now)
         if (callback === undefined) return false
-        const { receiver } = callback
-        const isNextReady = endCallback(data, callback, 'done', now)
-        dropContent(callback)
-        const isEmpty = receiver.unread.size === 0 && stateOf(data, receiver, now) !== 'open'
-        if (isNextReady || isEmpty) receiverIds.add(receiver.id)
+        if (acknowledge(data, callback, now)) receiverIds.add(callback.receiver.id)
         return true
       })
       return { done, receiverIds: [...receiverIds] }
@@ -62,10 +59,11 @@ export function callbackCommands(data: Data): CallbackCommands {
       return forgotten.length
     },
 
-    giveUp({ claim, now, reason, error }) {
+    giveUp({ claim, now, reason, error, blames }) {
       const callback = claimedCallback(data, claim, now)
       if (callback === undefined) return false
       setAside(data, callback, { reason, error, now })
+      callback.blames = frozenCopy(blames)
       return true
     },
 
@@ -84,7 +82,9 @@ export function callbackCommands(data: Data): CallbackCommands {
       const { receiver } = callback
       receiver.failed.delete(callback)
       data.endedCallbacks.delete(callback)
+      forgetFailuresOf(data, callback.record.id, callback.blames)
       callback.failure = undefined
+      callback.blames = undefined
       callback.endedAt = undefined
       callback.failures = 0
       callback.crashes = 0
@@ -102,10 +102,11 @@ export function callbackCommands(data: Data): CallbackCommands {
       callback.endedAt = input.now
       data.endedCallbacks.add(callback)
       dropContent(callback)
+      endScope(data, callback.record.id, input.now)
       return true
     },
 
-    news({ now, receiverIds, deliveryIds, callbackIds }) {
+    news({ now, receiverIds, deliveryIds, callbackIds, runIds }) {
       const deservesLook = (receiverId: string): boolean => {
         const receiver = data.receivers.get(receiverId)
         if (receiver === undefined || stateOf(data, receiver, now) !== 'open') return true
@@ -115,9 +116,19 @@ export function callbackCommands(data: Data): CallbackCommands {
         receiverIds: receiverIds.filter(deservesLook),
         deliveryIds: deliveryIds.filter(id => data.deliveries.get(id)?.record.endedAt !== undefined),
         callbackIds: callbackIds.filter(id => data.answers.has(id)),
+        runIds: runIds.filter(id => deservesLookAtRun(data.runs.get(id))),
       }
     },
   }
+}
+
+/** A callback in hand was handled, and its scope ends. Whether there is something new to see at its receiver. */
+export function acknowledge(data: Data, callback: CallbackRow, now: number): boolean {
+  const { receiver } = callback
+  const isNextReady = endCallback(data, callback, 'done', now)
+  dropContent(callback)
+  endScope(data, callback.record.id, now)
+  return isNextReady || (receiver.unread.size === 0 && stateOf(data, receiver, now) !== 'open')
 }
 
 /** Sets a callback aside, with its reason. Whether the next of its group became ready. */
@@ -159,10 +170,12 @@ function take(
     if (callback === undefined) break
     callback.attempt += 1
     callback.fence += 1
+    callback.startedAt ??= now
     callback.node = node
     node.callbacks.add(callback)
-    const { record, attempt, failures, fence } = callback
-    callbacks.push({ ...withOwnBody(record), attempt, failures, fence })
+    const { record, attempt, failures, fence, startedAt } = callback
+    const remembers = (data.scopes.get(record.id)?.memories.size ?? 0) > 0
+    callbacks.push({ ...withOwnBody(record), attempt, failures, fence, startedAt, remembers })
   }
   const missing = limit - callbacks.length
   const ungrouped = ordered ? unread.ungrouped(now, missing).map(({ record }) => withOwnBody(record)) : []
@@ -183,7 +196,6 @@ function failedCallback(
   return callback?.state === 'failed' && callback.receiver.id === receiverId ? callback : undefined
 }
 
-/** Nobody can ask for it again; only its id and place are still needed. */
-function dropContent(callback: CallbackRow): void {
-  callback.record = { ...callback.record, headers: '[]', body: NO_BYTES }
+function deservesLookAtRun(run: RunRow | undefined): boolean {
+  return run !== undefined && (run.endedAt !== undefined || run.cancellation === 'requested')
 }

@@ -2,7 +2,8 @@ import type { Claim, StoredAnswer } from '../../model/callback.js'
 import type { Lane } from '../../model/delivery.js'
 import { type ReceiverState, stateAt } from '../../model/receiver.js'
 import { Heap } from './heap.js'
-import type { CallbackRow, DeliveryRow, NodeRow, ReceiverRow, RepeatRow } from './rows.js'
+import type { CallbackRow, DeliveryRow, NodeRow, ReceiverRow, RepeatRow, RunRow, ScopeRow } from './rows.js'
+import { RunQueue } from './run-queue.js'
 import { SortedList } from './sorted-list.js'
 
 // Everything the memory store knows, and the few facts about it that more than one command needs.
@@ -10,6 +11,9 @@ import { SortedList } from './sorted-list.js'
 //   D1. A command looks first and changes afterwards: what throws has changed nothing.
 //   D2. What is handed in is copied and frozen, so what is handed out may be shared, but for bytes: they are copied again.
 //   D3. Each list that `sweep` or `takeOver` works off is in order, so that they touch only what is to be done.
+//   D4. What an open scope owns is in none of the lists from which retention lets go; it comes there when the scope ends.
+
+const NO_BYTES = new Uint8Array()
 
 export class Data {
   readonly nodes = new Map<number, NodeRow>()
@@ -44,6 +48,15 @@ export class Data {
   readonly endedDeliveries = new Heap<DeliveryRow>(
     (a, b) => (a.record.endedAt ?? 0) < (b.record.endedAt ?? 0),
   )
+
+  readonly scopes = new Map<string, ScopeRow>()
+
+  readonly runs = new Map<string, RunRow>()
+  readonly runsByKey = new Map<string, RunRow>()
+  readonly runsByWorkflow = new Map<string, SortedList<RunRow, string>>()
+  readonly runQueue = new RunQueue()
+  /** Ended, and remembered by no open scope. */
+  readonly endedRuns = new Heap<RunRow>(byEnd)
 }
 
 interface AnswerRow {
@@ -90,7 +103,7 @@ export function endReceiver(
   state: 'closed' | 'expired',
   endedAt: number,
 ): void {
-  noteEnd(data, receiver, state)
+  noteEnd(data, receiver, state, endedAt)
   tellEnd(data, receiver, endedAt)
 }
 
@@ -98,22 +111,33 @@ export function endReceiver(
 export function tellEnd(data: Data, receiver: ReceiverRow, now: number): void {
   data.untold.delete(receiver)
   receiver.endedAt = now
+  if (receiver.scope === undefined) letExpire(data, receiver)
+}
+
+/** From now on, retention counts for what is left of a receiver whose end has been told. */
+export function letExpire(data: Data, receiver: ReceiverRow): void {
   if (receiver.unread.size > 0) data.leftovers.add(receiver)
   if (receiver.key === undefined) data.endedKeyless.add(receiver)
 }
 
-function noteEnd(data: Data, receiver: ReceiverRow, state: 'closed' | 'expired'): void {
+/** Writes down that a receiver ended by itself. A sweep will tell. */
+export function endUntold(data: Data, receiver: ReceiverRow, state: 'closed' | 'expired', now: number): void {
+  noteEnd(data, receiver, state, now)
+  data.untold.add(receiver)
+}
+
+function noteEnd(data: Data, receiver: ReceiverRow, state: 'closed' | 'expired', now: number): void {
   receiver.state = state
   data.expiring.delete(receiver)
   if (receiver.epoch !== undefined) data.nodes.get(receiver.epoch)?.receivers.delete(receiver)
+  data.runQueue.resume(receiver.id, now)
 }
 
 /** Writes down what the clock, or the loss of its node, has made of a receiver. A sweep will tell. */
 export function markEnd(data: Data, receiver: ReceiverRow, now: number): void {
   const state = stateOf(data, receiver, now)
   if (receiver.state !== 'open' || state === 'open') return
-  noteEnd(data, receiver, state)
-  data.untold.add(receiver)
+  endUntold(data, receiver, state, now)
 }
 
 /** A callback that is unread no more. Whether the next of its group became ready. */
@@ -135,4 +159,9 @@ export function endCallback(
 export function letGo(callback: CallbackRow): void {
   callback.node?.callbacks.delete(callback)
   callback.node = undefined
+}
+
+/** Nobody can ask for it again; only its id and place are still needed. */
+export function dropContent(callback: CallbackRow): void {
+  callback.record = { ...callback.record, headers: '[]', body: NO_BYTES }
 }

@@ -3,9 +3,13 @@ import type { CommandName, Commands, Input, Outcome, Store, StoreSession, Wake }
 import { wakesAfter } from '../wakes.js'
 import { callbackCommands } from './callbacks.js'
 import { Data } from './data.js'
+import { decidingCommands } from './deciding.js'
 import { endEveryEpoch, nodeCommands } from './nodes.js'
 import { outboxCommands } from './outbox.js'
 import { receiverCommands } from './receivers.js'
+import { runEndCommands } from './run-ends.js'
+import { runCommands } from './runs.js'
+import { verbCommands } from './verbs.js'
 
 /**
  * A store that lives and dies with the process: for tests and throw-away scripts. What it holds belongs to the value,
@@ -48,6 +52,10 @@ class MemorySession implements StoreSession {
       ...receiverCommands(data),
       ...callbackCommands(data),
       ...outboxCommands(data),
+      ...verbCommands(data),
+      ...decidingCommands(data),
+      ...runCommands(data),
+      ...runEndCommands(data),
     }
     this.#table = commands
   }
@@ -85,6 +93,25 @@ class MemorySession implements StoreSession {
   readonly findDelivery = this.#command('findDelivery')
   readonly listAttempts = this.#command('listAttempts')
   readonly cancelDelivery = this.#command('cancelDelivery')
+
+  readonly recall = this.#command('recall')
+  readonly remember = this.#command('remember')
+  readonly spawnInScope = this.#command('spawnInScope')
+  readonly sendInScope = this.#command('sendInScope')
+  readonly exchangeInScope = this.#command('exchangeInScope')
+  readonly decide = this.#command('decide')
+  readonly throwCancel = this.#command('throwCancel')
+
+  readonly startRun = this.#command('startRun')
+  readonly claimRuns = this.#command('claimRuns')
+  readonly park = this.#command('park')
+  readonly endRun = this.#command('endRun')
+  readonly releaseRun = this.#command('releaseRun')
+  readonly reclaimRuns = this.#command('reclaimRuns')
+  readonly retryRun = this.#command('retryRun')
+  readonly cancelRun = this.#command('cancelRun')
+  readonly findRun = this.#command('findRun')
+  readonly listRuns = this.#command('listRuns')
 
   subscribe(listener: (wake: Wake) => void): () => void {
     const call = (wake: Wake) => listener(wake)

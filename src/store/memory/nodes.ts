@@ -1,10 +1,12 @@
 import { crashFailure } from '../../model/callback.js'
 import type { Leftover } from '../../model/receiver.js'
+import { crashResult } from '../../model/run-crash.js'
 import type { NodeCommands } from '../nodes.js'
 import { returnCallback, setAside } from './callbacks.js'
 import { type Data, endReceiver, liveNode, markEnd } from './data.js'
 import { giveBack } from './outbox.js'
-import type { CallbackRow, NodeRow, ReceiverRow } from './rows.js'
+import type { CallbackRow, NodeRow, ReceiverRow, RunRow } from './rows.js'
+import { finishRun, giveRunBack, letGoOfRun } from './run-ends.js'
 import { sweep } from './sweep.js'
 
 /** Epochs, and what becomes of what was held under those that are over. */
@@ -19,6 +21,7 @@ export function nodeCommands(data: Data): NodeCommands {
         over: false,
         callbacks: new Set(),
         deliveries: new Set(),
+        runs: new Set(),
         receivers: new Set(),
       })
       return { epoch }
@@ -39,6 +42,7 @@ export function nodeCommands(data: Data): NodeCommands {
         returnCallback(callback)
       }
       for (const delivery of node.deliveries) giveBack(data, delivery)
+      for (const run of node.runs) giveRunBack(data, run)
       const leftovers = [...node.receivers].flatMap(receiver => close(data, receiver, now))
       node.over = true
       forgetIfEmpty(data, node)
@@ -48,21 +52,27 @@ export function nodeCommands(data: Data): NodeCommands {
     takeOver({ now, maxCrashes, limit }) {
       let callbacks = 0
       let deliveries = 0
+      let runs = 0
       const receiverIds = new Set<string>()
       for (const node of data.nodes.values()) {
         if (liveNode(data, node.epoch, now) !== undefined) continue
         for (const callback of node.callbacks) {
-          if (callbacks + deliveries >= limit) break
+          if (callbacks + deliveries + runs >= limit) break
           callbacks += 1
           if (recover(data, callback, { now, maxCrashes })) receiverIds.add(callback.receiver.id)
         }
         for (const delivery of node.deliveries) {
-          if (callbacks + deliveries >= limit) break
+          if (callbacks + deliveries + runs >= limit) break
           if (giveBack(data, delivery)) deliveries += 1
+        }
+        for (const run of node.runs) {
+          if (callbacks + deliveries + runs >= limit) break
+          runs += 1
+          recoverRun(data, run, { now, maxCrashes })
         }
         forgetIfEmpty(data, node)
       }
-      return { callbacks, deliveries, receiverIds: [...receiverIds] }
+      return { callbacks, deliveries, runs, receiverIds: [...receiverIds] }
     },
 
     sweep(input) {
@@ -72,7 +82,7 @@ export function nodeCommands(data: Data): NodeCommands {
     },
 
     countDue({ now }) {
-      let due = 0
+      let due = data.runQueue.countDue(now)
       for (const { dueAt = 0 } of data.delayed) if (dueAt <= now) due += 1
       for (const lane of data.lanes.values()) {
         for (const { record } of lane.values()) if (record.dueAt <= now) due += 1
@@ -101,6 +111,22 @@ function recover(
   return true
 }
 
+/** Likewise. */
+function recoverRun(
+  data: Data,
+  run: RunRow,
+  { now, maxCrashes }: { readonly now: number; readonly maxCrashes: number },
+): void {
+  run.crashes += 1
+  letGoOfRun(run)
+  if (run.crashes >= maxCrashes) {
+    run.result = crashResult(run.crashes)
+    finishRun(data, run, 'failed', now)
+  } else {
+    data.runQueue.add(run, now)
+  }
+}
+
 /** Closes a keyless receiver whose node leaves. One that had expired before is for a sweep to tell of. */
 function close(data: Data, receiver: ReceiverRow, now: number): Leftover[] {
   markEnd(data, receiver, now)
@@ -111,6 +137,6 @@ function close(data: Data, receiver: ReceiverRow, now: number): Leftover[] {
 }
 
 function forgetIfEmpty(data: Data, node: NodeRow): void {
-  const isEmpty = node.callbacks.size + node.deliveries.size + node.receivers.size === 0
+  const isEmpty = node.callbacks.size + node.deliveries.size + node.runs.size + node.receivers.size === 0
   if (node.over && isEmpty) data.nodes.delete(node.epoch)
 }

@@ -1,9 +1,10 @@
 import { type AfterAttempt, type DeliveryClaim, hasSameTarget, type Lane } from '../../model/delivery.js'
-import type { OutboxCommands } from '../sending.js'
+import type { OutboxCommands, SendInput } from '../sending.js'
 import { type Data, liveNode } from './data.js'
 import { frozenCopy, withOwnBody } from './frozen.js'
 import { Heap } from './heap.js'
 import type { DeliveryRow } from './rows.js'
+import { nextTurn, Turns, takeInTurns } from './turns.js'
 
 /** Messages, their deliveries, and the attempts at them. */
 export function outboxCommands(data: Data): OutboxCommands {
@@ -16,20 +17,8 @@ export function outboxCommands(data: Data): OutboxCommands {
         const created = known.message.id === message.id
         return { type: 'sent', messageId: known.message.id, deliveryId: known.record.id, created }
       }
-      const { id: messageId, lane, key } = message
-      const delivery: DeliveryRow = {
-        message: frozenCopy(message),
-        record: { id: deliveryId, messageId, lane, status: 'due', dueAt, deadlineAt, attempts: 0 },
-        fence: 0,
-        node: undefined,
-        attempts: [],
-      }
-      data.deliveries.set(deliveryId, delivery)
-      data.deliveriesByMessage.set(messageId, delivery)
-      if (key !== undefined) data.deliveriesByKey.set(key, delivery)
-      data.deadlines.add(delivery)
-      queue(data, delivery)
-      return { type: 'sent', messageId, deliveryId, created: true }
+      addDelivery(data, { message, deliveryId, dueAt, deadlineAt })
+      return { type: 'sent', messageId: message.id, deliveryId, created: true }
     },
 
     claimDeliveries({ epoch, now, limit, lanes, originRoom }) {
@@ -37,7 +26,12 @@ export function outboxCommands(data: Data): OutboxCommands {
       if (node === undefined) return { claimed: [] }
       const roomOf = (lane: Lane): number =>
         lane.startsWith('origin:') ? originRoom - (lanes[lane] ?? 0) : (lanes[lane] ?? 0)
-      const turns = [...data.lanes].map(([lane, due]) => new Turns(due, roomOf(lane), now))
+      // What is past its deadline is passed over; a sweep will end it.
+      const standing = {
+        dueAt: ({ record }: DeliveryRow) => record.dueAt,
+        isPassedOver: ({ record }: DeliveryRow) => record.deadlineAt <= now,
+      }
+      const turns = [...data.lanes].map(([lane, due]) => new Turns(due, roomOf(lane), now, standing))
       const claimed = takeInTurns(turns, limit).map(delivery => {
         delivery.record = { ...delivery.record, status: 'sending' }
         delivery.fence += 1
@@ -49,10 +43,10 @@ export function outboxCommands(data: Data): OutboxCommands {
           fence: delivery.fence,
         }
       })
-      const instants = turns.map(lane => lane.nextDueAt).filter(instant => instant !== undefined)
+      const next = nextTurn(turns)
       for (const lane of turns) lane.finish()
       for (const [lane, due] of data.lanes) if (due.size === 0) data.lanes.delete(lane)
-      return { claimed, ...(instants.length === 0 ? {} : { nextDueAt: Math.min(...instants) }) }
+      return { claimed, ...next }
     },
 
     recordAttempt({ claim, now, attempt, next }) {
@@ -99,11 +93,27 @@ export function outboxCommands(data: Data): OutboxCommands {
 
     cancelDelivery({ deliveryId, now }) {
       const delivery = data.deliveries.get(deliveryId)
-      if (delivery === undefined || delivery.record.endedAt !== undefined) return false
-      endDelivery(data, delivery, { status: 'dead', reason: 'cancelled' }, now)
-      return true
+      return delivery !== undefined && callOff(data, delivery, now)
     },
   }
+}
+
+export function addDelivery(data: Data, { message, deliveryId, dueAt, deadlineAt }: SendInput): DeliveryRow {
+  const { id: messageId, lane, key } = message
+  const delivery: DeliveryRow = {
+    message: frozenCopy(message),
+    record: { id: deliveryId, messageId, lane, status: 'due', dueAt, deadlineAt, attempts: 0 },
+    fence: 0,
+    scope: undefined,
+    node: undefined,
+    attempts: [],
+  }
+  data.deliveries.set(deliveryId, delivery)
+  data.deliveriesByMessage.set(messageId, delivery)
+  if (key !== undefined) data.deliveriesByKey.set(key, delivery)
+  data.deadlines.add(delivery)
+  queue(data, delivery)
+  return delivery
 }
 
 /** A delivery in hand goes back as it was, unless it has ended meanwhile. */
@@ -111,6 +121,13 @@ export function giveBack(data: Data, delivery: DeliveryRow): boolean {
   letGoOfDelivery(delivery)
   if (delivery.record.endedAt !== undefined) return false
   makeDue(data, delivery, delivery.record.dueAt)
+  return true
+}
+
+/** No further attempt. `false` if it has ended. */
+export function callOff(data: Data, delivery: DeliveryRow, now: number): boolean {
+  if (delivery.record.endedAt !== undefined) return false
+  endDelivery(data, delivery, { status: 'dead', reason: 'cancelled' }, now)
   return true
 }
 
@@ -123,7 +140,9 @@ export function endDelivery(data: Data, delivery: DeliveryRow, end: End, now: nu
   const { status } = end
   const reason = end.status === 'dead' ? { reason: end.reason } : {}
   delivery.record = { ...delivery.record, status, ...reason, endedAt: now }
-  data.endedDeliveries.add(delivery)
+  if (delivery.scope === undefined) data.endedDeliveries.add(delivery)
+  if (status === 'dead') data.runQueue.resumeDead(delivery.record.id, now)
+  else data.runQueue.resume(delivery.record.id, now)
 }
 
 /** Forgets a message, its delivery and its attempts. */
@@ -166,56 +185,4 @@ function unqueue(data: Data, delivery: DeliveryRow): void {
 
 function isOlder({ record: a }: DeliveryRow, { record: b }: DeliveryRow): boolean {
   return a.dueAt === b.dueAt ? a.id < b.id : a.dueAt < b.dueAt
-}
-
-/** What one lane gives within one claim. What is past its deadline is passed over; a sweep will end it. */
-class Turns {
-  readonly #due: Heap<DeliveryRow>
-  readonly #now: number
-  readonly #passedOver: DeliveryRow[] = []
-  #room: number
-
-  constructor(due: Heap<DeliveryRow>, room: number, now: number) {
-    this.#due = due
-    this.#room = room
-    this.#now = now
-  }
-
-  /** When the first one falls due for which there is room. */
-  get nextDueAt(): number | undefined {
-    const isLate = ({ record }: DeliveryRow) => record.deadlineAt <= this.#now
-    for (let late = this.#due.shiftIf(isLate); late !== undefined; late = this.#due.shiftIf(isLate)) {
-      this.#passedOver.push(late)
-    }
-    return this.#room > 0 ? this.#due.first?.record.dueAt : undefined
-  }
-
-  take(): DeliveryRow | undefined {
-    const { nextDueAt } = this
-    if (nextDueAt === undefined || nextDueAt > this.#now) return undefined
-    this.#room -= 1
-    return this.#due.shiftIf(() => true)
-  }
-
-  finish(): void {
-    for (const delivery of this.#passedOver) this.#due.add(delivery)
-  }
-}
-
-/** One of each lane after the other, the lane that has waited longest first. */
-function takeInTurns(lanes: readonly Turns[], limit: number): DeliveryRow[] {
-  const taken: DeliveryRow[] = []
-  let waiting = lanes
-    .map(lane => ({ lane, since: lane.nextDueAt ?? Number.POSITIVE_INFINITY }))
-    .sort((a, b) => a.since - b.since)
-    .map(({ lane }) => lane)
-  while (waiting.length > 0 && taken.length < limit) {
-    const round = waiting.slice(0, limit - taken.length)
-    waiting = round.filter(lane => {
-      const delivery = lane.take()
-      if (delivery !== undefined) taken.push(delivery)
-      return delivery !== undefined
-    })
-  }
-  return taken
 }

@@ -14,7 +14,7 @@ import type { CallbackRow, ReceiverRow } from './rows.js'
 import { SortedList } from './sorted-list.js'
 import { Unread } from './unread.js'
 
-const NO_SETTINGS: ReceiverSettings = { inline: [] }
+export const NO_SETTINGS: ReceiverSettings = { inline: [] }
 
 /** Receivers, what they accept, and what their senders are answered. */
 export function receiverCommands(data: Data): ReceiverCommands {
@@ -56,7 +56,11 @@ export function receiverCommands(data: Data): ReceiverCommands {
       if (stored !== undefined) return { type: 'accepted', seq: stored.seq }
       const receiver = data.receivers.get(input.receiverId)
       if (receiver === undefined) return { type: 'unknown' }
-      return judge(data, receiver, input) ?? { type: 'accepted', seq: store(data, receiver, input).seq }
+      const refusal = judge(data, receiver, input)
+      if (refusal !== undefined) return refusal
+      const { seq } = store(data, receiver, input)
+      const resumes = data.runQueue.resume(receiver.id, input.now)
+      return { type: 'accepted', seq, ...(resumes ? { resumes } : {}) }
     },
 
     closeReceiver({ receiverId, now }) {
@@ -77,7 +81,9 @@ export function receiverCommands(data: Data): ReceiverCommands {
   }
 }
 
-function addReceiver(data: Data, input: SpawnInput, settings: ReceiverSettings): ReceiverRow {
+type NewReceiver = Pick<SpawnInput, 'id' | 'token' | 'key' | 'epoch' | 'now'>
+
+export function addReceiver(data: Data, input: NewReceiver, settings: ReceiverSettings): ReceiverRow {
   const { id, token, key, now } = input
   const epoch = key === undefined ? input.epoch : undefined
   const receiver: ReceiverRow = {
@@ -91,6 +97,7 @@ function addReceiver(data: Data, input: SpawnInput, settings: ReceiverSettings):
     expiresAt: expiryOf(now, settings, now),
     endedAt: undefined,
     settings,
+    scope: undefined,
     lastSeq: 0,
     unread: new Unread(data.delayed),
     failed: new SortedList(callback => callback.seq),
@@ -181,11 +188,13 @@ function store(data: Data, receiver: ReceiverRow, input: AcceptInput): CallbackR
     failures: 0,
     crashes: 0,
     fence: 0,
+    startedAt: undefined,
     node: undefined,
     dueAt: undefined,
     group: undefined,
     endedAt: undefined,
     failure: undefined,
+    blames: undefined,
   }
   receiver.lastSeq = seq
   data.callbacks.set(callbackId, callback)
@@ -219,7 +228,7 @@ function answerTo(data: Data, callbackId: string): StoredAnswer | undefined {
   return row === undefined ? undefined : withOwnBody(row.answer)
 }
 
-function toRecord(data: Data, receiver: ReceiverRow, now: number): ReceiverRecord {
+export function toRecord(data: Data, receiver: ReceiverRow, now: number): ReceiverRecord {
   const { id, key, token, epoch, version, openedAt, expiresAt, settings } = receiver
   return {
     id,

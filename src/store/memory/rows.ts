@@ -1,7 +1,10 @@
 import type { CallbackRecord, CallbackState, FailureReason } from '../../model/callback.js'
 import type { AttemptRecord, DeliveryRecord, MessageRecord } from '../../model/delivery.js'
 import type { Failure } from '../../model/failure.js'
+import type { Memory, MemoryKey } from '../../model/memory.js'
 import type { ReceiverSettings, ReceiverState } from '../../model/receiver.js'
+import type { Result, RunCancellation, RunStatus } from '../../model/run.js'
+import type { ParkedWait } from '../running.js'
 import type { SortedList } from './sorted-list.js'
 import type { Unread } from './unread.js'
 
@@ -15,6 +18,7 @@ export interface NodeRow {
   /** In its hands. */
   readonly callbacks: Set<CallbackRow>
   readonly deliveries: Set<DeliveryRow>
+  readonly runs: Set<RunRow>
   /** Bound to it and not marked as ended. */
   readonly receivers: Set<ReceiverRow>
 }
@@ -32,6 +36,8 @@ export interface ReceiverRow {
   /** When its end was told. */
   endedAt: number | undefined
   settings: ReceiverSettings
+  /** Whose it is, while that scope is open. */
+  scope: ScopeRow | undefined
   lastSeq: number
   readonly unread: Unread<CallbackRow>
   readonly failed: SortedList<CallbackRow, number>
@@ -47,12 +53,16 @@ export interface CallbackRow {
   failures: number
   crashes: number
   fence: number
+  /** When it was first handed out. */
+  startedAt: number | undefined
   /** Who has it, while it is claimed. */
   node: NodeRow | undefined
   dueAt: number | undefined
   group: string | undefined
   endedAt: number | undefined
   failure: { readonly reason: FailureReason; readonly error: Failure } | undefined
+  /** The memory that the failure came from. */
+  blames: MemoryKey | undefined
 }
 
 export interface RepeatRow {
@@ -66,7 +76,59 @@ export interface DeliveryRow {
   readonly message: MessageRecord
   record: DeliveryRecord
   fence: number
+  /** Who sent it, while that scope is open. */
+  scope: ScopeRow | undefined
   /** Whose attempt is under way. It may still record it when the delivery has ended meanwhile. */
   node: NodeRow | undefined
   readonly attempts: AttemptRecord[]
+}
+
+/** A scope that is open, and all that belongs to it. */
+export interface ScopeRow {
+  /** Of the callback or of the run. */
+  readonly id: string
+  readonly memories: SortedList<MemoryRow, number>
+  readonly memoriesByName: Map<string, MemoryRow>
+  lastOrdinal: number
+  readonly receivers: Set<ReceiverRow>
+  /** What was read from them. */
+  readonly taken: Set<CallbackRow>
+  readonly deliveries: Set<DeliveryRow>
+  readonly runs: Set<RunRow>
+}
+
+export interface MemoryRow {
+  readonly at: MemoryKey
+  /** In the order in which it was first remembered. */
+  readonly ordinal: number
+  /** With its receiver as it was then: what counts is the row of that. */
+  memory: Memory
+}
+
+export interface RunRow {
+  readonly id: string
+  readonly workflow: string
+  readonly key: string
+  readonly input: Uint8Array
+  readonly startedAt: number
+  status: RunStatus
+  /** When it is to be entered: also of a parked one. Of a running one, when it was. */
+  dueAt: number | undefined
+  attempt: number
+  failures: number
+  crashes: number
+  fence: number
+  cancellation: RunCancellation
+  cancelReason: string | undefined
+  endedAt: number | undefined
+  /** Kept while it is running, in case it is given back as it was. */
+  result: Result | undefined
+  /** The memory that its failure came from. */
+  blames: MemoryKey | undefined
+  /** Who has it, while it is running. */
+  node: NodeRow | undefined
+  /** What it waits for, while it is parked. */
+  waits: readonly ParkedWait[]
+  /** The open scopes that remember it. */
+  readonly rememberedBy: Set<ScopeRow>
 }

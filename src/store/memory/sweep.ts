@@ -5,6 +5,8 @@ import { type Data, liveNode, markEnd, tellEnd } from './data.js'
 import type { Heap } from './heap.js'
 import { dropMessage, endDelivery } from './outbox.js'
 import type { CallbackRow, ReceiverRow } from './rows.js'
+import { forgetRun } from './runs.js'
+import { endScope } from './scopes.js'
 
 type SweepInput = Input<'sweep'>
 
@@ -28,6 +30,7 @@ export function sweep(data: Data, input: SweepInput): Swept {
   const isSpent = ({ record }: { readonly record: { readonly endedAt?: number } }) =>
     (record.endedAt ?? now) + messagesMs <= now
   for (const delivery of tally.shift(data.endedDeliveries, isSpent)) dropMessage(data, delivery)
+  dropRuns(data, input, tally)
   return { ended, dropped, expiredDeliveryIds, more: tally.more }
 }
 
@@ -55,6 +58,7 @@ function dropCallbacks(data: Data, { now, callbacksMs }: SweepInput, tally: Tall
   const lost = new Map<string, number>()
   const drop = (callback: CallbackRow): void => {
     data.callbacks.delete(callback.record.id)
+    endScope(data, callback.record.id, now)
     const { receiver } = callback
     const isLoss = callback.state !== 'done' && callback.state !== 'discarded'
     if (isLoss) lost.set(receiver.id, (lost.get(receiver.id) ?? 0) + 1)
@@ -83,6 +87,14 @@ function dropReceivers(data: Data, { now, keylessMs }: SweepInput, tally: Tally)
     data.registry.delete(receiver)
   }
   for (const receiver of spent) if (!gone.has(receiver)) data.endedKeyless.add(receiver)
+}
+
+/** Runs that ended long ago. The scope of one that had failed ends with it. */
+function dropRuns(data: Data, { now, runsMs }: SweepInput, tally: Tally): void {
+  for (const run of tally.shift(data.endedRuns, ({ endedAt = now }) => endedAt + runsMs <= now)) {
+    endScope(data, run.id, now)
+    forgetRun(data, run)
+  }
 }
 
 function shiftAll<T extends object>(heap: Heap<T>, passes: (item: T) => boolean): T[] {

@@ -146,7 +146,9 @@ export class Accepting implements Part<'accept' | 'answer' | 'findAnswer'> {
       this.#insertAnswer.run(callbackId, toInstant(input.dedupeUntil), fromAnswer(input.answer))
     }
     if (isLarge) this.#bodies.add(this.#numberOf.get(callbackId)?.no ?? 0, body)
-    return { type: 'accepted', seq: mailbox.add() }
+    const seq = mailbox.add()
+    const resumes = mailbox.scope !== null && this.#parts.waits.resume(input.receiverId, now)
+    return resumes ? { type: 'accepted', seq, resumes } : { type: 'accepted', seq }
   }
 
   #answerGivenLater(callbackId: string): StoredAnswer | undefined {

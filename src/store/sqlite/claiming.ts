@@ -38,7 +38,8 @@ export class Claiming implements Part<'claim'> {
       "select due_at from callbacks where receiver = ? and state = 'delayed' order by due_at limit 1",
     )
     this.#take = db.prepare(`
-      update callbacks set state = 'claimed', epoch = ?, fence = fence + 1, attempt = attempt + 1, due_at = null
+      update callbacks set state = 'claimed', epoch = ?, fence = fence + 1, attempt = attempt + 1, due_at = null,
+             started_at = coalesce(started_at, ?)
        where no = ?`)
     this.#findUngrouped = db.prepare<{
       no: number
@@ -60,14 +61,16 @@ export class Claiming implements Part<'claim'> {
     const expiresAt = state === 'open' && mailbox.expiresAt !== null ? [mailbox.expiresAt] : []
     const unread = mailbox.unread > 0
     if (!epochs.isLive(epoch, now)) return { callbacks: [], ungrouped: [], state, unread }
-    if (!unread) return { callbacks: [], ungrouped: [], state, unread, ...earliest(expiresAt) }
+    // What a scope has received is read by that scope alone.
+    if (!unread || mailbox.scope !== null)
+      return { callbacks: [], ungrouped: [], state, unread, ...earliest(expiresAt) }
 
     for (const { callbackId, group } of groups) this.#name(mailbox, callbackId, group, now)
     const firstDue = this.#nextDue.get(mailbox.receiver)?.due_at
     const due = firstDue !== undefined && firstDue <= now ? this.#dueOf(mailbox, now, limit) : []
     const { callbacks, ungrouped, isCut } = ordered
-      ? this.#takeOrdered(mailbox, epoch, limit, due)
-      : this.#takeAny(mailbox, epoch, limit, due)
+      ? this.#takeOrdered(mailbox, input, due)
+      : this.#takeAny(mailbox, input, due)
 
     const nextDue = due.length > 0 ? this.#nextDue.get(mailbox.receiver)?.due_at : firstDue
     return {
@@ -93,19 +96,21 @@ export class Claiming implements Part<'claim'> {
     return this.#due.all(receiver, limit)
   }
 
-  #takeAny(mailbox: Mailbox, epoch: number, limit: number, due: readonly CallbackRow[]): Taken {
+  #takeAny(mailbox: Mailbox, input: ClaimInput, due: readonly CallbackRow[]): Taken {
+    const { limit } = input
     const left = limit - due.length
     const ready = left > 0 ? this.#ready.all(mailbox.receiver, left) : []
     const inGroups = left > 0 && mailbox.grouped ? this.#readyInGroups.all(mailbox.receiver, left) : []
     const rows = [...due, ...inOrder(ready, inGroups).slice(0, left)]
-    return { ...this.#handOut(mailbox, epoch, rows), ungrouped: [] }
+    return { ...this.#handOut(mailbox, input, rows), ungrouped: [] }
   }
 
-  #takeOrdered(mailbox: Mailbox, epoch: number, limit: number, due: readonly CallbackRow[]): Taken {
+  #takeOrdered(mailbox: Mailbox, input: ClaimInput, due: readonly CallbackRow[]): Taken {
+    const { limit } = input
     const dueInGroups = due.filter(row => row.grp !== null)
     const left = limit - dueInGroups.length
     const inGroups = left > 0 && mailbox.grouped ? this.#readyInGroups.all(mailbox.receiver, left) : []
-    const taken = this.#handOut(mailbox, epoch, [...dueInGroups, ...inGroups])
+    const taken = this.#handOut(mailbox, input, [...dueInGroups, ...inGroups])
 
     const missing = limit - taken.callbacks.length
     const dueUngrouped = due.filter(row => row.grp === null)
@@ -119,14 +124,20 @@ export class Claiming implements Part<'claim'> {
     }
   }
 
-  #handOut(mailbox: Mailbox, epoch: number, rows: readonly CallbackRow[]): Omit<Taken, 'ungrouped'> {
+  #handOut(
+    mailbox: Mailbox,
+    { epoch, now }: ClaimInput,
+    rows: readonly CallbackRow[],
+  ): Omit<Taken, 'ungrouped'> {
     const callbacks = this.#fitting(rows).map((row): ClaimedCallback => {
-      this.#take.run(epoch, row.no)
+      this.#take.run(epoch, now, row.no)
       return {
         ...toRecord(row, mailbox.receiverId, this.#bodies.of(row)),
         attempt: row.attempt + 1,
         failures: row.failures,
         fence: row.fence + 1,
+        startedAt: row.started_at ?? now,
+        remembers: row.remembers === 1,
       }
     })
     return { callbacks, isCut: callbacks.length < rows.length }

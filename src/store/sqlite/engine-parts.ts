@@ -4,6 +4,7 @@ import type { Connection } from './driver.js'
 import type { Epochs } from './epochs.js'
 import type { Mailboxes } from './mailboxes.js'
 import type { Origins } from './origins.js'
+import type { Waits } from './waits.js'
 
 /** What the commands of one engine share. */
 export interface EngineParts {
@@ -11,6 +12,7 @@ export interface EngineParts {
   readonly epochs: Epochs
   readonly mailboxes: Mailboxes
   readonly origins: Origins
+  readonly waits: Waits
   readonly budget: Budget
 }
 

@@ -3,19 +3,29 @@ import type { CommandName, Commands, Input, Outcome } from '../store.js'
 import { Accepting } from './accepting.js'
 import { Budget } from './budget.js'
 import { Claiming } from './claiming.js'
+import { Deciding } from './deciding.js'
 import { Dispatching } from './dispatching.js'
 import type { Connection } from './driver.js'
 import type { EngineParts } from './engine-parts.js'
+import { Entering } from './entering.js'
 import { Epochs } from './epochs.js'
 import type { FaultRecord } from './fault.js'
+import { FindingRuns } from './finding-runs.js'
 import { Mailboxes } from './mailboxes.js'
+import { Memories } from './memories.js'
 import { Origins } from './origins.js'
 import { Outbox } from './outbox.js'
+import { Parking } from './parking.js'
 import { Receivers } from './receivers.js'
 import { Registry } from './registry.js'
+import { Runs } from './runs.js'
+import { Scopes } from './scopes.js'
 import { Settling } from './settling.js'
 import { Sweeping } from './sweeping.js'
+import { Targets } from './targets.js'
 import { Upkeep } from './upkeep.js'
+import { Verbs } from './verbs.js'
+import { Waits } from './waits.js'
 
 // Commands on an open SQLite file, a batch at a time.
 //
@@ -45,6 +55,9 @@ const READING: ReadonlySet<CommandName> = new Set([
   'countDue',
   'findDelivery',
   'listAttempts',
+  'recall',
+  'findRun',
+  'listRuns',
 ])
 
 export class Engine {
@@ -63,6 +76,7 @@ export class Engine {
       epochs,
       mailboxes: new Mailboxes(db, epochs),
       origins: new Origins(db),
+      waits: new Waits(db),
       budget: new Budget(),
     }
     this.#commands = commandsOf(this.#parts)
@@ -136,11 +150,20 @@ function commandsOf(parts: EngineParts): CommandTable {
   const registry = new Registry(parts, receivers)
   const accepting = new Accepting(parts, receivers)
   const claiming = new Claiming(parts)
-  const settling = new Settling(parts)
+  const scopes = new Scopes(parts)
+  const memories = new Memories(parts, receivers)
+  const settling = new Settling(parts, { scopes, memories })
   const outbox = new Outbox(parts)
+  const targets = new Targets(parts, outbox)
   const dispatching = new Dispatching(parts)
   const upkeep = new Upkeep(parts)
-  const sweeping = new Sweeping(parts)
+  const sweeping = new Sweeping(parts, scopes)
+  const verbs = new Verbs({ scopes, memories, receivers, outbox })
+  const deciding = new Deciding(parts, { scopes, memories, targets })
+  const finding = new FindingRuns(parts)
+  const runs = new Runs(parts, { scopes, memories, settling, finding })
+  const entering = new Entering(parts, memories)
+  const parking = new Parking(parts, { scopes, memories, targets })
   const commands: Commands = {
     join: input => upkeep.join(input),
     renew: input => upkeep.renew(input),
@@ -172,6 +195,23 @@ function commandsOf(parts: EngineParts): CommandTable {
     listAttempts: input => outbox.listAttempts(input),
     cancelDelivery: input => outbox.cancelDelivery(input),
     claimDeliveries: input => dispatching.claimDeliveries(input),
+    recall: input => verbs.recall(input),
+    remember: input => verbs.remember(input),
+    spawnInScope: input => verbs.spawnInScope(input),
+    sendInScope: input => verbs.sendInScope(input),
+    exchangeInScope: input => verbs.exchangeInScope(input),
+    decide: input => deciding.decide(input),
+    throwCancel: input => deciding.throwCancel(input),
+    startRun: input => runs.startRun(input),
+    claimRuns: input => entering.claimRuns(input),
+    park: input => parking.park(input),
+    endRun: input => runs.endRun(input),
+    releaseRun: input => runs.releaseRun(input),
+    reclaimRuns: input => runs.reclaimRuns(input),
+    retryRun: input => runs.retryRun(input),
+    cancelRun: input => runs.cancelRun(input),
+    findRun: input => finding.findRun(input),
+    listRuns: input => finding.listRuns(input),
   }
   return commands
 }

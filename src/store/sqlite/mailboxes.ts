@@ -26,6 +26,7 @@ interface MailboxRow {
   readonly expires_at: number | null
   readonly ended_at: number | null
   readonly untold: number
+  readonly scope: string | null
 }
 
 export class Mailbox {
@@ -42,6 +43,7 @@ export class Mailbox {
   #expiresAt: number | null
   #endedAt: number | null
   #untold: boolean
+  #scope: string | null
   #dirty: 'no' | 'counters' | 'all' = 'no'
 
   constructor(row: MailboxRow) {
@@ -58,6 +60,7 @@ export class Mailbox {
     this.#expiresAt = row.expires_at
     this.#endedAt = row.ended_at
     this.#untold = row.untold === 1
+    this.#scope = row.scope
   }
 
   get state(): ReceiverState {
@@ -86,6 +89,10 @@ export class Mailbox {
   }
   get untold(): boolean {
     return this.#untold
+  }
+  /** The open scope that it belongs to. */
+  get scope(): string | null {
+    return this.#scope
   }
   get dirty(): 'no' | 'counters' | 'all' {
     return this.#dirty
@@ -158,6 +165,12 @@ export class Mailbox {
     this.#dirty = 'all'
   }
 
+  /** Its scope has ended. */
+  leaveScope(): void {
+    this.#scope = null
+    this.#dirty = 'all'
+  }
+
   /** The settings have changed. */
   nextVersion(): void {
     this.#version++
@@ -189,7 +202,7 @@ export class Mailboxes {
     this.#updateAll = connection.prepare(`
       update mailboxes
          set seq = ?, unread = ?, failed = ?, state = ?, version = ?, grouped = ?, expires_at = ?, ended_at = ?,
-             untold = ?
+             untold = ?, scope = ?
        where receiver_id = ?`)
   }
 
@@ -225,7 +238,7 @@ export class Mailboxes {
       else {
         this.#updateAll.run(
           ...[seq, unread, failed, box.state, box.version, box.grouped ? 1 : 0],
-          ...[box.expiresAt, box.endedAt, box.untold ? 1 : 0, receiverId],
+          ...[box.expiresAt, box.endedAt, box.untold ? 1 : 0, box.scope, receiverId],
         )
       }
       box.clean()

@@ -52,14 +52,19 @@ const STEPS: readonly string[] = [
     expires_at integer,
     ended_at integer,
     -- Ended by itself, and no sweep has told so yet.
-    untold integer not null default 0
+    untold integer not null default 0,
+    -- The open scope that it belongs to: retention leaves it alone, and nobody else reads it.
+    scope text
   ) without rowid;
   create index mailboxes_state on mailboxes (state, receiver_id);
   create index mailboxes_expiring on mailboxes (expires_at) where state = 'open' and expires_at is not null;
   create index mailboxes_bound on mailboxes (epoch) where state = 'open' and epoch is not null;
   create index mailboxes_untold on mailboxes (receiver_id) where untold = 1;
-  create index mailboxes_leftover on mailboxes (ended_at) where ended_at is not null and unread > 0;
-  create index mailboxes_keyless on mailboxes (ended_at) where ended_at is not null and keyless = 1;
+  create index mailboxes_leftover on mailboxes (ended_at)
+    where ended_at is not null and unread > 0 and scope is null;
+  create index mailboxes_keyless on mailboxes (ended_at)
+    where ended_at is not null and keyless = 1 and scope is null;
+  create index mailboxes_scope on mailboxes (scope) where scope is not null;
 
   create table callbacks (
     no integer primary key,
@@ -85,7 +90,13 @@ const STEPS: readonly string[] = [
     due_at integer,
     reason text,
     error text,
-    ended_at integer
+    ended_at integer,
+    -- When it was handed out first.
+    started_at integer,
+    -- It is an open scope: something was remembered in it.
+    remembers integer not null default 0,
+    -- Of a failed one: the place in its memory whose failure it is, in JSON.
+    blames text
   );
   create unique index callbacks_id on callbacks (id);
   create index callbacks_ready on callbacks (receiver, seq) where state = 'ready' and grp is null;
@@ -96,6 +107,7 @@ const STEPS: readonly string[] = [
   create unique index callbacks_active on callbacks (receiver, grp)
     where grp is not null and state in ('ready', 'claimed', 'delayed');
   create index callbacks_claimed on callbacks (epoch, receiver) where state = 'claimed';
+  create index callbacks_taken on callbacks (receiver) where state = 'taken';
   create index callbacks_failed on callbacks (receiver, seq) where state = 'failed';
   create index callbacks_ended on callbacks (ended_at) where ended_at is not null;
 
@@ -154,7 +166,9 @@ const STEPS: readonly string[] = [
     ended_at integer,
     reason text,
     epoch integer,
-    fence integer not null default 0
+    fence integer not null default 0,
+    -- The open scope that sent it: retention leaves it alone.
+    scope text
   );
   create unique index deliveries_id on deliveries (id);
   create index deliveries_message on deliveries (message);
@@ -162,7 +176,8 @@ const STEPS: readonly string[] = [
   create index deliveries_next on deliveries (due_at) where status = 'due';
   create index deliveries_sending on deliveries (epoch) where status = 'sending';
   create index deliveries_deadline on deliveries (deadline_at) where ended_at is null;
-  create index deliveries_ended on deliveries (ended_at) where ended_at is not null;
+  create index deliveries_ended on deliveries (ended_at) where ended_at is not null and scope is null;
+  create index deliveries_scope on deliveries (scope) where scope is not null;
 
   create table attempts (
     no integer primary key,
@@ -184,6 +199,78 @@ const STEPS: readonly string[] = [
     due_at integer not null
   ) without rowid;
   create index origins_due on origins (due_at);
+
+  -- What scopes remember, each in the order in which it was first remembered.
+  create table memories (
+    scope text not null,
+    ordinal integer not null,
+    part text not null,
+    key text not null,
+    n integer not null,
+    -- In JSON, with ids for what has a row of its own.
+    facts text not null,
+    -- How many bytes are read with it: its own, or the body of a callback.
+    size integer not null,
+    -- The run that was started there, or found.
+    run integer,
+    bytes blob,
+    primary key (scope, ordinal)
+  ) without rowid;
+  create unique index memories_place on memories (scope, part, key, n);
+  create index memories_run on memories (scope, run) where run is not null;
+
+  create table runs (
+    no integer primary key,
+    id text not null,
+    workflow text not null,
+    key text not null,
+    status text not null,
+    started_at integer not null,
+    -- Kept while it is running, for when it is given back.
+    due_at integer,
+    epoch integer,
+    fence integer not null default 0,
+    attempt integer not null default 0,
+    failures integer not null default 0,
+    crashes integer not null default 0,
+    cancellation text not null default 'none',
+    -- In JSON, because it may hold anything.
+    cancel_reason text,
+    ended_at integer,
+    -- How often open scopes remember it: retention leaves it alone.
+    remembered integer not null default 0,
+    result_type text,
+    result blob,
+    -- Of a failed one: the place in its memory whose failure it is, in JSON.
+    blames text
+  );
+  create unique index runs_id on runs (id);
+  create unique index runs_key on runs (workflow, key);
+  create index runs_listed on runs (workflow, id);
+  create index runs_status on runs (workflow, status, id);
+  create index runs_due on runs (workflow, due_at, id) where status in ('due', 'parked') and due_at is not null;
+  create index runs_next on runs (due_at) where status in ('due', 'parked') and due_at is not null;
+  create index runs_running on runs (epoch) where status = 'running';
+  create index runs_ended on runs (ended_at) where ended_at is not null and remembered = 0;
+
+  -- Apart, so that a change of status does not write it again.
+  create table inputs (
+    run integer primary key,
+    input blob not null
+  );
+
+  -- What parked runs wait for.
+  create table waits (
+    run integer not null,
+    no integer not null,
+    key text not null,
+    -- The id of a receiver, a delivery or a run.
+    target text,
+    -- Of a delivery: only its death counts.
+    dead_only integer not null default 0,
+    primary key (run, no)
+  ) without rowid;
+  create index waits_target on waits (target, run) where target is not null;
   `,
 ]
 

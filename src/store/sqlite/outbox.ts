@@ -29,6 +29,7 @@ interface HeldRow {
   readonly attempts: number
   readonly epoch: number | null
   readonly fence: number
+  readonly scope: string | null
 }
 
 export interface DeliveryRow {
@@ -95,11 +96,12 @@ export class Outbox
       insert into messages (id, key, lane, url, method, path, query, headers, type, body, created_at)
       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning no`)
     this.#insertDelivery = db.prepare(`
-      insert into deliveries (id, message, lane, status, due_at, deadline_at) values (?, ?, ?, 'due', ?, ?)`)
+      insert into deliveries (id, message, lane, status, due_at, deadline_at, scope)
+      values (?, ?, ?, 'due', ?, ?, ?)`)
     this.#find = db.prepare<DeliveryRow>(`
       select d.*, m.id as message_id from deliveries d join messages m on m.no = d.message where d.id = ?`)
     this.#findHeld = db.prepare<HeldRow>(
-      'select no, lane, status, attempts, epoch, fence from deliveries where id = ?',
+      'select no, lane, status, attempts, epoch, fence, scope from deliveries where id = ?',
     )
     this.#insertAttempt = db.prepare(`
       insert into attempts
@@ -121,8 +123,9 @@ export class Outbox
     )
   }
 
-  send({ message, deliveryId, dueAt, deadlineAt }: SendInput): SendOutcome {
-    const { key = null, url = null } = message
+  send(input: SendInput): SendOutcome {
+    const { message } = input
+    const { key = null } = message
     const existing =
       this.#byMessage.get(message.id) ??
       (key === null ? undefined : this.#byKey.get(storable(key, 'the key of a message')))
@@ -133,29 +136,13 @@ export class Outbox
       // Its own repetition gets the outcome that was lost.
       return { type: 'sent', messageId, deliveryId: delivery_id, created: messageId === message.id }
     }
-    const inserted = this.#insertMessage.get(
-      ...[
-        message.id,
-        key,
-        storable(message.lane, 'an endpoint'),
-        url === null ? null : storable(url, 'a URL'),
-      ],
-      ...[message.method, storable(message.path, 'a path'), storable(message.query, 'a query')],
-      ...[
-        JSON.stringify(message.headers),
-        message.type === undefined ? null : storable(message.type, 'a type'),
-      ],
-      ...[message.body, message.createdAt],
-    )
-    this.#insertDelivery.run(
-      deliveryId,
-      inserted?.no ?? 0,
-      message.lane,
-      toInstant(dueAt),
-      toInstant(deadlineAt),
-    )
-    this.#parts.origins.touch(message.lane)
-    return { type: 'sent', messageId: message.id, deliveryId, created: true }
+    this.#store(input, key, null)
+    return { type: 'sent', messageId: message.id, deliveryId: input.deliveryId, created: true }
+  }
+
+  /** A message of a scope, where it has a key that is none of ours. */
+  sendInScope(scope: string, input: SendInput): void {
+    this.#store(input, null, scope)
   }
 
   recordAttempt(input: {
@@ -181,7 +168,10 @@ export class Outbox
     if (held.status !== 'sending') return 'ended'
 
     if (next.status === 'due') this.#putBack(held, toInstant(next.dueAt))
-    else this.#end.run(next.status, next.status === 'dead' ? next.reason : null, now, held.no)
+    else {
+      this.#end.run(next.status, next.status === 'dead' ? next.reason : null, now, held.no)
+      this.#resume(claim.deliveryId, held, now, next.status === 'dead' ? 'died' : 'happened')
+    }
     return 'recorded'
   }
 
@@ -214,7 +204,35 @@ export class Outbox
     // Whoever is sending it keeps its claim, and may still record the attempt.
     this.#end.run('dead', 'cancelled', now, found.no)
     this.#parts.origins.touch(found.lane)
+    this.#resume(deliveryId, found, now, 'died')
     return true
+  }
+
+  #store(
+    { message, deliveryId, dueAt, deadlineAt }: SendInput,
+    key: string | null,
+    scope: string | null,
+  ): void {
+    const { url, type } = message
+    const inserted = this.#insertMessage.get(
+      ...[message.id, key, storable(message.lane, 'an endpoint')],
+      ...[url === undefined ? null : storable(url, 'a URL'), message.method],
+      ...[
+        storable(message.path, 'a path'),
+        storable(message.query, 'a query'),
+        JSON.stringify(message.headers),
+      ],
+      ...[type === undefined ? null : storable(type, 'a type'), message.body, message.createdAt],
+    )
+    this.#insertDelivery.run(
+      ...[deliveryId, inserted?.no ?? 0, message.lane, toInstant(dueAt), toInstant(deadlineAt), scope],
+    )
+    this.#parts.origins.touch(message.lane)
+  }
+
+  /** Only in a scope is a delivery waited for. */
+  #resume(deliveryId: string, { scope }: HeldRow, now: number, what: 'happened' | 'died'): void {
+    if (scope !== null) this.#parts.waits.resume(deliveryId, now, what)
   }
 
   #held({ deliveryId, epoch, fence }: DeliveryClaim, now?: number): HeldRow | undefined {

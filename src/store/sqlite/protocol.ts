@@ -32,7 +32,7 @@ const ACCEPT = 0
 
 type PackedCommand = typeof ACCEPT | { readonly name: CommandName; readonly input: unknown }
 
-/** Of a callback that was accepted: its number. */
+/** Of a callback that was accepted, and nobody was parked for: its number. */
 type PackedResult = number | EngineResult
 
 /** What is refused is left out of the request: by its place in the batch, in order, why. */
@@ -95,9 +95,10 @@ export function unpackResults(
 }
 
 function acceptedSeq(outcome: unknown): number | undefined {
-  const { type, seq } = (typeof outcome === 'object' && outcome !== null ? outcome : {}) as {
+  const { type, seq, resumes } = (typeof outcome === 'object' && outcome !== null ? outcome : {}) as {
     readonly type?: unknown
     readonly seq?: unknown
+    readonly resumes?: unknown
   }
-  return type === 'accepted' && typeof seq === 'number' ? seq : undefined
+  return type === 'accepted' && typeof seq === 'number' && resumes === undefined ? seq : undefined
 }

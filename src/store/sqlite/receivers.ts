@@ -7,6 +7,7 @@ import {
   type ReceiverSettings,
 } from '../../model/receiver.js'
 import type { SpawnInput, SpawnOutcome } from '../receiving.js'
+import type { NewReceiver } from '../scoping.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import type { Mailbox } from './mailboxes.js'
 import { unreadOf } from './unread.js'
@@ -22,6 +23,8 @@ interface ReceiverRow {
   readonly opened_at: number
   readonly settings: string
 }
+
+type Creation = Omit<SpawnInput, 'reopen'> & { readonly scope?: string }
 
 /** Receivers themselves: making, finding and closing them. */
 export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver'> {
@@ -45,8 +48,8 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
     )
     this.#insertMailbox = db.prepare(`
       insert into mailboxes
-        (receiver_id, receiver, state, version, seq, unread, failed, grouped, keyless, epoch, expires_at)
-      values (?, ?, 'open', 1, 0, 0, 0, 0, ?, ?, ?)`)
+        (receiver_id, receiver, state, version, seq, unread, failed, grouped, keyless, epoch, expires_at, scope)
+      values (?, ?, 'open', 1, 0, 0, 0, 0, ?, ?, ?, ?)`)
     this.#update = db.prepare('update receivers set opened_at = ?, settings = ? where no = ?')
     this.#listUnread = unreadOf(db)
   }
@@ -65,6 +68,11 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
     return { type: 'spawned', receiver: this.#record(mailbox, row, input.now), created: true }
   }
 
+  /** A receiver of a scope, where the key is none of ours. */
+  spawnInScope(scope: string, receiver: NewReceiver, now: number): SpawnOutcome {
+    return this.#create({ ...receiver, now, scope })
+  }
+
   findReceiver({ token, now }: { readonly token: string; readonly now: number }): ReceiverRecord | undefined {
     const row = this.#byToken.get(token)
     const mailbox = row && this.#parts.mailboxes.find(row.id)
@@ -79,28 +87,28 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
   }
 
   closeReceiver({ receiverId, now }: { readonly receiverId: string; readonly now: number }) {
-    const { mailboxes } = this.#parts
+    const { mailboxes, waits } = this.#parts
     const mailbox = mailboxes.find(receiverId)
     if (mailbox === undefined) return []
     mailboxes.markEnd(mailbox, now)
     if (mailbox.state === 'open') mailbox.end('closed', now, 'on request')
+    if (mailbox.scope !== null) waits.resume(receiverId, now)
     return this.#listUnread(mailbox)
   }
 
-  #create(input: SpawnInput): SpawnOutcome {
-    const { id, token, key, now, patch } = input
+  #create({ id, token, key, epoch, now, patch, scope }: Creation): SpawnOutcome {
     const conflict = patchConflict(NO_SETTINGS, patch)
     if (conflict !== undefined) return { type: 'conflict', message: conflict }
 
     const settings = applyPatch(NO_SETTINGS, patch)
     const inserted = this.#insert.get(id, key ?? null, token, now, toJson(settings))
-    const epoch = key === undefined ? (input.epoch ?? null) : null
     this.#insertMailbox.run(
       id,
       inserted?.no ?? 0,
       key === undefined ? 1 : 0,
-      epoch,
+      key === undefined ? (epoch ?? null) : null,
       toExpiry(expiryOf(now, settings, now)),
+      scope ?? null,
     )
     const mailbox = this.#parts.mailboxes.find(id)
     if (mailbox === undefined) throw new Error('a mailbox that was just made is not there')

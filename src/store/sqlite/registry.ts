@@ -22,6 +22,7 @@ export class Registry implements Part<'listReceivers' | 'news'> {
   readonly #hasReady
   readonly #endedDeliveries
   readonly #answered
+  readonly #changedRuns
 
   constructor(parts: EngineParts, receivers: Receivers) {
     this.#parts = parts
@@ -73,6 +74,9 @@ export class Registry implements Part<'listReceivers' | 'news'> {
             select 1 from callbacks c join dedupes d
                 on d.receiver = c.receiver and d.delivery_id = c.delivery_id and d.callback_id = c.id
              where c.id = asked.value and d.answer is not null)`)
+    this.#changedRuns = db.prepare<{ id: string }>(`
+      select asked.value as id from json_each(?) asked join runs r on r.id = asked.value
+       where r.ended_at is not null or r.cancellation = 'requested'`)
   }
 
   listReceivers(input: ListInput): readonly ReceiverSummary[] {
@@ -87,7 +91,7 @@ export class Registry implements Part<'listReceivers' | 'news'> {
       .filter(summary => state === undefined || summary.state === state)
   }
 
-  news({ now, receiverIds, deliveryIds, callbackIds }: NewsInput): NewsOutcome {
+  news({ now, receiverIds, deliveryIds, callbackIds, runIds }: NewsInput): NewsOutcome {
     const { mailboxes } = this.#parts
     mailboxes.flush()
     const watched = receiverIds.length === 0 ? [] : this.#watched.all(JSON.stringify(receiverIds), now)
@@ -103,6 +107,7 @@ export class Registry implements Part<'listReceivers' | 'news'> {
       deliveryIds:
         deliveryIds.length === 0 ? [] : ids(this.#endedDeliveries.all(JSON.stringify(deliveryIds))),
       callbackIds: callbackIds.length === 0 ? [] : ids(this.#answered.all(JSON.stringify(callbackIds))),
+      runIds: runIds.length === 0 ? [] : ids(this.#changedRuns.all(JSON.stringify(runIds))),
     }
   }
 

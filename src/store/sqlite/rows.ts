@@ -4,7 +4,8 @@ import { optional } from './values.js'
 /** The columns of a callback that is read whole. */
 export const CALLBACK_COLUMNS =
   'no, id, seq, received_at, delivery_id, method, path, query, headers, body, body_size, ' +
-  'attempt, failures, fence, crashes, grp, due_at, reason, error'
+  'attempt, failures, fence, crashes, grp, due_at, reason, error, ' +
+  'started_at, remembers'
 
 export interface CallbackRow {
   readonly no: number
@@ -26,6 +27,8 @@ export interface CallbackRow {
   readonly due_at: number | null
   readonly reason: string | null
   readonly error: string | null
+  readonly started_at: number | null
+  readonly remembers: number
 }
 
 /** Bodies up to here are kept within the callback's row; a whole row is then no more than two pages. */

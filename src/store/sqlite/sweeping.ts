@@ -4,6 +4,7 @@ import type { NodeCommands, Swept } from '../nodes.js'
 import { Bodies } from './bodies.js'
 import type { Statement, Value } from './driver.js'
 import type { EngineParts, Part } from './engine-parts.js'
+import type { Scopes } from './scopes.js'
 import { UNREAD } from './unread.js'
 import { optional } from './values.js'
 
@@ -23,6 +24,8 @@ interface CallbackRow {
   readonly state: string
   readonly body_size: number
   readonly receiver_id: string | null
+  /** Of one that is an open scope. */
+  readonly scope: string | null
 }
 
 interface DeliveryRow {
@@ -30,11 +33,25 @@ interface DeliveryRow {
   readonly message: number
 }
 
+interface OverdueRow {
+  readonly no: number
+  readonly id: string
+  readonly lane: Lane
+  readonly scope: string | null
+}
+
+interface RunRow {
+  readonly no: number
+  readonly id: string
+  readonly status: string
+}
+
 // Letting go of what retention no longer keeps. Each part touches at most `limit` rows, found through an index by when
 // they ended, and says whether it stopped there.
 
 export class Sweeping implements Part<'sweep'> {
   readonly #parts: EngineParts
+  readonly #scopes: Scopes
   readonly #bodies: Bodies
   readonly #expired
   readonly #lost
@@ -56,10 +73,14 @@ export class Sweeping implements Part<'sweep'> {
   readonly #deleteAttempts
   readonly #deleteDelivery
   readonly #deleteMessage
+  readonly #endedRuns
+  readonly #deleteRun
+  readonly #deleteInput
   readonly #deleteNodes
 
-  constructor(parts: EngineParts) {
+  constructor(parts: EngineParts, scopes: Scopes) {
     this.#parts = parts
+    this.#scopes = scopes
     const { db } = parts
     this.#bodies = new Bodies(db)
     this.#expired = db.prepare<IdRow>(
@@ -79,14 +100,16 @@ export class Sweeping implements Part<'sweep'> {
     )
     this.#leftovers = db.prepare<IdRow>(`
       select receiver_id from mailboxes m
-       where ended_at <= ? and unread > 0 and untold = 0 and (${exists.join(' or ')}) order by ended_at limit ?`)
+       where ended_at <= ? and unread > 0 and untold = 0 and scope is null and (${exists.join(' or ')}) order by ended_at limit ?`)
     this.#unread = free.map(where =>
       db.prepare<CallbackRow>(
-        `select no, state, body_size, null as receiver_id from callbacks where ${where} limit ?`,
+        `select no, state, body_size, null as receiver_id, case when remembers = 1 then id end as scope
+           from callbacks where ${where} limit ?`,
       ),
     )
     this.#ended = db.prepare<CallbackRow>(`
-      select c.no, c.state, c.body_size, r.id as receiver_id
+      select c.no, c.state, c.body_size, r.id as receiver_id,
+             case when c.state = 'failed' and c.remembers = 1 then c.id end as scope
         from callbacks c left join receivers r on r.no = c.receiver
        where c.ended_at <= ? order by c.ended_at limit ?`)
     this.#deleteCallback = db.prepare('delete from callbacks where no = ?')
@@ -100,32 +123,39 @@ export class Sweeping implements Part<'sweep'> {
     this.#deleteAnswer = db.prepare('delete from answers where callback_id = ?')
     this.#keyless = db.prepare<{ receiver_id: string; receiver: number }>(`
       select receiver_id, receiver from mailboxes
-       where ended_at <= ? and keyless = 1 and unread = 0 and failed = 0 and untold = 0 order by ended_at limit ?`)
+       where ended_at <= ? and keyless = 1 and unread = 0 and failed = 0 and untold = 0 and scope is null
+       order by ended_at limit ?`)
     this.#deleteMailbox = db.prepare('delete from mailboxes where receiver_id = ?')
     this.#deleteReceiver = db.prepare('delete from receivers where no = ?')
-    this.#overdue = db.prepare<{ no: number; id: string; lane: Lane }>(
-      'select no, id, lane from deliveries where ended_at is null and deadline_at <= ? order by deadline_at limit ?',
+    this.#overdue = db.prepare<OverdueRow>(
+      'select no, id, lane, scope from deliveries where ended_at is null and deadline_at <= ? order by deadline_at limit ?',
     )
     this.#expireDelivery = db.prepare(
       "update deliveries set status = 'dead', reason = 'expired', ended_at = ? where no = ?",
     )
     this.#endedDeliveries = db.prepare<DeliveryRow>(
-      'select no, message from deliveries where ended_at <= ? order by ended_at limit ?',
+      'select no, message from deliveries where ended_at <= ? and scope is null order by ended_at limit ?',
     )
     this.#deleteAttempts = db.prepare('delete from attempts where delivery = ?')
     this.#deleteDelivery = db.prepare('delete from deliveries where no = ?')
     this.#deleteMessage = db.prepare(
       'delete from messages where no = ?1 and not exists (select 1 from deliveries where message = ?1)',
     )
+    this.#endedRuns = db.prepare<RunRow>(
+      'select no, id, status from runs where ended_at <= ? and remembered = 0 order by ended_at limit ?',
+    )
+    this.#deleteRun = db.prepare('delete from runs where no = ?')
+    this.#deleteInput = db.prepare('delete from inputs where run = ?')
     this.#deleteNodes = db.prepare(`
       delete from nodes
        where epoch in (select epoch from nodes where over = 1)
          and not exists (select 1 from callbacks c where c.epoch = nodes.epoch and c.state = 'claimed')
          and not exists (select 1 from deliveries d where d.epoch = nodes.epoch and d.status = 'sending')
+         and not exists (select 1 from runs r where r.epoch = nodes.epoch and r.status = 'running')
          and not exists (select 1 from mailboxes m where m.epoch = nodes.epoch and m.state = 'open')`)
   }
 
-  sweep({ now, callbacksMs, messagesMs, keylessMs, limit }: SweepInput): Swept {
+  sweep({ now, callbacksMs, messagesMs, keylessMs, runsMs, limit }: SweepInput): Swept {
     const { epochs, mailboxes } = this.#parts
     const tally = new Tally(limit)
     const dropped = new Map<string, number>()
@@ -136,8 +166,8 @@ export class Sweeping implements Part<'sweep'> {
     mailboxes.flush()
     const ended = tally.first(this.#untold).map(row => this.#tell(row, now))
     mailboxes.flush()
-    this.#dropUnread(now - callbacksMs, tally, dropped)
-    for (const row of tally.first(this.#ended, now - callbacksMs)) this.#dropEnded(row, dropped)
+    this.#dropUnread(now - callbacksMs, tally, dropped, now)
+    for (const row of tally.first(this.#ended, now - callbacksMs)) this.#dropEnded(row, dropped, now)
     for (const row of tally.first(this.#dedupes, now)) this.#deleteDedupe.run(row.receiver, row.delivery_id)
     for (const row of tally.first(this.#answers, now)) this.#deleteAnswer.run(row.callback_id)
     mailboxes.flush()
@@ -146,6 +176,7 @@ export class Sweeping implements Part<'sweep'> {
     const expired = tally.first(this.#overdue, now)
     for (const row of expired) this.#expire(row, now)
     for (const row of tally.first(this.#endedDeliveries, now - messagesMs)) this.#dropMessage(row)
+    for (const row of tally.first(this.#endedRuns, now - runsMs)) this.#dropRun(row, now)
     this.#deleteNodes.run()
     return {
       ended,
@@ -156,9 +187,11 @@ export class Sweeping implements Part<'sweep'> {
   }
 
   #markEnd({ receiver_id }: IdRow, now: number): void {
-    const { mailboxes } = this.#parts
+    const { mailboxes, waits } = this.#parts
     const mailbox = mailboxes.find(receiver_id)
-    if (mailbox !== undefined) mailboxes.markEnd(mailbox, now)
+    if (mailbox === undefined) return
+    mailboxes.markEnd(mailbox, now)
+    if (mailbox.scope !== null) waits.resume(receiver_id, now)
   }
 
   #tell({ receiver_id, key, unread }: UntoldRow, now: number): Leftover {
@@ -167,7 +200,7 @@ export class Sweeping implements Part<'sweep'> {
   }
 
   /** What nobody read of receivers that ended; what somebody holds stays in their hands. */
-  #dropUnread(endedBy: number, tally: Tally, dropped: Map<string, number>): void {
+  #dropUnread(endedBy: number, tally: Tally, dropped: Map<string, number>, now: number): void {
     let left = tally.limit
     for (const { receiver_id } of tally.first(this.#leftovers, endedBy)) {
       const mailbox = this.#parts.mailboxes.find(receiver_id)
@@ -175,7 +208,7 @@ export class Sweeping implements Part<'sweep'> {
       for (const statement of this.#unread) {
         const rows = new Tally(left)
         for (const row of rows.first(statement, mailbox.receiver)) {
-          this.#drop(row, receiver_id, dropped)
+          this.#drop(row, receiver_id, dropped, now)
           mailbox.remove()
           left--
         }
@@ -184,21 +217,22 @@ export class Sweeping implements Part<'sweep'> {
     }
   }
 
-  #dropEnded(row: CallbackRow, dropped: Map<string, number>): void {
+  #dropEnded(row: CallbackRow, dropped: Map<string, number>, now: number): void {
     if (row.state !== 'failed' || row.receiver_id === null) {
-      this.#delete(row)
+      this.#delete(row, now)
       return
     }
-    this.#drop(row, row.receiver_id, dropped)
+    this.#drop(row, row.receiver_id, dropped, now)
     this.#parts.mailboxes.find(row.receiver_id)?.discard()
   }
 
-  #drop(row: CallbackRow, receiverId: string, dropped: Map<string, number>): void {
-    this.#delete(row)
+  #drop(row: CallbackRow, receiverId: string, dropped: Map<string, number>, now: number): void {
+    this.#delete(row, now)
     dropped.set(receiverId, (dropped.get(receiverId) ?? 0) + 1)
   }
 
-  #delete(row: CallbackRow): void {
+  #delete(row: CallbackRow, now: number): void {
+    if (row.scope !== null) this.#scopes.end(row.scope, now)
     this.#bodies.remove(row)
     this.#deleteCallback.run(row.no)
   }
@@ -214,15 +248,22 @@ export class Sweeping implements Part<'sweep'> {
     this.#deleteReceiver.run(receiver)
   }
 
-  #expire({ no, lane }: { readonly no: number; readonly lane: Lane }, now: number): void {
+  #expire({ no, id, lane, scope }: OverdueRow, now: number): void {
     this.#expireDelivery.run(now, no)
     this.#parts.origins.touch(lane)
+    if (scope !== null) this.#parts.waits.resume(id, now, 'died')
   }
 
   #dropMessage({ no, message }: DeliveryRow): void {
     this.#deleteAttempts.run(no)
     this.#deleteDelivery.run(no)
     this.#deleteMessage.run(message)
+  }
+
+  #dropRun({ no, id, status }: RunRow, now: number): void {
+    if (status === 'failed') this.#scopes.end(id, now)
+    this.#deleteInput.run(no)
+    this.#deleteRun.run(no)
   }
 }
 

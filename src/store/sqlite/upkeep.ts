@@ -1,6 +1,7 @@
 import { crashFailure } from '../../model/callback.js'
 import type { Lane } from '../../model/delivery.js'
 import type { Leftover } from '../../model/receiver.js'
+import { crashResult } from '../../model/run-crash.js'
 import type { NodeCommands, TakenOver } from '../nodes.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import { Groups } from './groups.js'
@@ -10,6 +11,12 @@ interface HeldCallback {
   readonly no: number
   readonly receiver_id: string
   readonly grp: string | null
+  readonly crashes: number
+}
+
+interface HeldRun {
+  readonly no: number
+  readonly id: string
   readonly crashes: number
 }
 
@@ -25,6 +32,7 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
   readonly #delete
   readonly #giveBackCallbacks
   readonly #giveBackDeliveries
+  readonly #giveBackRuns
   readonly #leftovers
   readonly #closeBound
   readonly #heldCallbacks
@@ -32,6 +40,9 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
   readonly #countCrash
   readonly #heldDeliveries
   readonly #dueAgain
+  readonly #heldRuns
+  readonly #failRun
+  readonly #runAgain
   readonly #countDue
 
   constructor(parts: EngineParts) {
@@ -48,6 +59,8 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
        where epoch = ? and state = 'claimed'`)
     this.#giveBackDeliveries = db.prepare<{ lane: Lane }>(`
       update deliveries set status = 'due', epoch = null where epoch = ? and status = 'sending' returning lane`)
+    this.#giveBackRuns = db.prepare(`
+      update runs set status = 'due', epoch = null, attempt = attempt - 1 where epoch = ? and status = 'running'`)
     this.#leftovers = db.prepare<{ receiver_id: string; key: string | null; unread: number }>(`
       select m.receiver_id, r.key, m.unread from mailboxes m join receivers r on r.no = m.receiver
        where m.epoch = ? and m.state = 'open' and (m.expires_at is null or m.expires_at > ?) and m.unread > 0`)
@@ -71,9 +84,21 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
        where epoch in (select epoch from nodes where over = 1) and status = 'sending'
        limit ?`)
     this.#dueAgain = db.prepare("update deliveries set status = 'due', epoch = null where no = ?")
+    this.#heldRuns = db.prepare<HeldRun>(`
+      select no, id, crashes from runs
+       where epoch in (select epoch from nodes where over = 1) and status = 'running'
+       limit ?`)
+    this.#failRun = db.prepare(`
+      update runs
+         set status = 'failed', epoch = null, crashes = ?, ended_at = ?, result_type = ?, result = ?
+       where no = ?`)
+    this.#runAgain = db.prepare(
+      "update runs set status = 'due', epoch = null, crashes = ?, due_at = ? where no = ?",
+    )
     this.#countDue = db.prepare<{ count: number }>(`
       select (select count(*) from callbacks where state = 'delayed' and due_at <= ?1)
-           + (select count(*) from deliveries where status = 'due' and due_at <= ?1) as count`)
+           + (select count(*) from deliveries where status = 'due' and due_at <= ?1)
+           + (select count(*) from runs where status in ('due', 'parked') and due_at <= ?1) as count`)
   }
 
   join({ node, now, leaseMs }: Parameters<NodeCommands['join']>[0]): { readonly epoch: number } {
@@ -96,6 +121,7 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
 
     this.#giveBackCallbacks.run(epoch)
     for (const { lane } of this.#giveBackDeliveries.all(epoch)) origins.touch(lane)
+    this.#giveBackRuns.run(epoch)
     mailboxes.flush()
     const leftovers = this.#leftovers.all(epoch, now)
     this.#closeBound.run(epoch, now)
@@ -123,7 +149,15 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
       this.#dueAgain.run(no)
       origins.touch(lane)
     }
-    return { callbacks: callbacks.length, deliveries: deliveries.length, receiverIds: [...receiverIds] }
+    const leftForRuns = left - deliveries.length
+    const runs = leftForRuns > 0 ? this.#heldRuns.all(leftForRuns) : []
+    for (const run of runs) this.#recoverRun(run, now, maxCrashes)
+    return {
+      callbacks: callbacks.length,
+      deliveries: deliveries.length,
+      runs: runs.length,
+      receiverIds: [...receiverIds],
+    }
   }
 
   /** Counts a crash. Whether there is something to read again: this callback, or the next of its group. */
@@ -137,6 +171,17 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
     const mailbox = this.#parts.mailboxes.find(held.receiver_id)
     mailbox?.setAside()
     return mailbox !== undefined && this.#groups.advance(mailbox, held.grp)
+  }
+
+  #recoverRun({ no, id, crashes: before }: HeldRun, now: number, maxCrashes: number): void {
+    const crashes = before + 1
+    if (crashes < maxCrashes) {
+      this.#runAgain.run(crashes, now, no)
+      return
+    }
+    const { type, bytes } = crashResult(crashes)
+    this.#failRun.run(crashes, now, type, bytes, no)
+    this.#parts.waits.resume(id, now)
   }
 
   countDue({ now }: { readonly now: number }): number {

@@ -1,20 +1,41 @@
 import { accepting } from './accepting.js'
 import { answering } from './answering.js'
 import { attempting } from './attempting.js'
+import { awaiting } from './awaiting.js'
+import { cancelling } from './cancelling.js'
 import { claiming } from './claiming.js'
 import { contents } from './contents.js'
+import { deciding } from './deciding.js'
 import { ending } from './ending.js'
+import { entries } from './entries.js'
+import { exchanging } from './exchanging.js'
 import { failing } from './failing.js'
 import { fencing } from './fencing.js'
 import { forgetting } from './forgetting.js'
 import { grouping } from './grouping.js'
+import { handling } from './handling.js'
+import { keeping } from './keeping.js'
 import { leases } from './leases.js'
+import { lettingGo } from './letting-go.js'
+import { listing } from './listing.js'
+import { owning } from './owning.js'
+import { parking } from './parking.js'
+import { racing } from './racing.js'
+import { recalling } from './recalling.js'
 import { recovering } from './recovering.js'
 import { registry } from './registry.js'
+import { remembering } from './remembering.js'
 import { repeating } from './repeating.js'
+import { resending } from './resending.js'
+import { resuming } from './resuming.js'
+import { retrying } from './retrying.js'
+import { runLeases } from './run-leases.js'
+import { runWaking } from './run-waking.js'
+import { running } from './running.js'
 import { sending } from './sending.js'
 import { sessions } from './sessions.js'
 import { spawning } from './spawning.js'
+import { starting } from './starting.js'
 import { sweeping } from './sweeping.js'
 import { telling } from './telling.js'
 import type { Area } from './trial.js'
@@ -40,6 +61,27 @@ export const AREAS: readonly Area[] = [
   sweeping,
   telling,
   forgetting,
+  remembering,
+  recalling,
+  owning,
+  handling,
+  deciding,
+  awaiting,
+  exchanging,
+  racing,
+  starting,
+  running,
+  listing,
+  parking,
+  resuming,
+  cancelling,
+  retrying,
+  entries,
+  resending,
+  runLeases,
+  keeping,
+  lettingGo,
   waking,
+  runWaking,
   sessions,
 ]

@@ -141,7 +141,7 @@ export const attempting: Area = {
         const epoch = await trial.join()
         const before = await trial.takeDelivery(APP, { epoch })
         trial.pass(LEASE)
-        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 1, receiverIds: [] })
+        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 1, runs: 0, receiverIds: [] })
         const after = await trial.takeDelivery(APP)
         assert.equal(after.delivery.id, before.delivery.id)
         assert.ok(after.fence > before.fence)

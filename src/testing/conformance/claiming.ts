@@ -30,6 +30,8 @@ export const claiming: Area = {
           headers: request.headers,
           attempt: 1,
           failures: 0,
+          startedAt: trial.now,
+          remembers: false,
         })
       },
     },

@@ -15,7 +15,7 @@ export const failing: Area = {
         await trial.release(await trial.takeOne(receiver), { as: 'failure' })
         const callback = await trial.takeOne(receiver)
         assert.equal(await trial.giveUp(callback, { reason: 'schema' }), true)
-        const { failures: _, fence: __, ...record } = callback
+        const { failures: _, fence: __, startedAt: ___, remembers: ____, ...record } = callback
         assert.deepEqual(await trial.session.listFailed({ receiverId: receiver.id, limit: 10 }), [
           {
             ...record,

@@ -44,7 +44,7 @@ export const leases: Area = {
         for (let round = 0; round < 10; round += 1) {
           trial.pass(LEASE - 1)
           assert.equal(await trial.session.renew({ epoch, now: trial.now, leaseMs: LEASE }), true)
-          assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, receiverIds: [] })
+          assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, runs: 0, receiverIds: [] })
         }
         assert.equal(await trial.acknowledge(callback, epoch), true)
       },
@@ -123,7 +123,7 @@ export const leases: Area = {
           held.map(({ attempt, failures }) => [attempt, failures]),
         )
         assert.equal((await trial.takeDelivery('endpoint:app')).delivery.id, deliveryId)
-        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, receiverIds: [] })
+        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, runs: 0, receiverIds: [] })
       },
     },
     {

@@ -16,12 +16,17 @@ export const recovering: Area = {
         await trial.takeOne(one, { epoch })
         await trial.takeOne(other)
         const { delivery } = await trial.takeDelivery('endpoint:app', { epoch })
-        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, receiverIds: [] })
+        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, runs: 0, receiverIds: [] })
         trial.pass(LEASE - 1)
-        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, receiverIds: [] })
+        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, runs: 0, receiverIds: [] })
         trial.pass(1)
-        assert.deepEqual(await trial.takeOver(), { callbacks: 1, deliveries: 1, receiverIds: [one.id] })
-        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, receiverIds: [] })
+        assert.deepEqual(await trial.takeOver(), {
+          callbacks: 1,
+          deliveries: 1,
+          runs: 0,
+          receiverIds: [one.id],
+        })
+        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, runs: 0, receiverIds: [] })
         const again = await trial.take(one)
         assert.deepEqual(texts(again), ['a', 'b'])
         assert.equal(again[0]?.attempt, 2)
@@ -178,7 +183,7 @@ export const recovering: Area = {
         assert.equal((await trial.find(keyless.token)).state, 'closed')
         assert.deepEqual(await trial.post(keyless, 'late'), { type: 'ended', state: 'closed' })
         const taken = await trial.takeOver({ maxCrashes: 2 })
-        assert.deepEqual(taken, { callbacks: 1, deliveries: 1, receiverIds: [receiver.id] })
+        assert.deepEqual(taken, { callbacks: 1, deliveries: 1, runs: 0, receiverIds: [receiver.id] })
         assert.equal((await trial.takeOne(receiver)).attempt, 2)
         await trial.restart()
         await trial.takeOver({ maxCrashes: 2 })

@@ -132,7 +132,7 @@ export const sessions: Area = {
       title: 'a fresh store is empty',
       async run(trial) {
         assert.deepEqual(await trial.session.listReceivers({ now: trial.now, limit: 10 }), [])
-        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, receiverIds: [] })
+        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, runs: 0, receiverIds: [] })
         assert.equal(await trial.session.countDue({ now: trial.now }), 0)
         assert.deepEqual(await trial.claimDeliveries({ originRoom: 10 }), { claimed: [] })
       },

@@ -91,7 +91,7 @@ export class Trial {
   }
 
   sweep(changes: Partial<Input<'sweep'>> = {}): Promise<Swept> {
-    const retention = { callbacksMs: 7 * DAY, messagesMs: 30 * DAY, keylessMs: 30 * DAY }
+    const retention = { callbacksMs: 7 * DAY, messagesMs: 30 * DAY, keylessMs: 30 * DAY, runsMs: 30 * DAY }
     return this.session.sweep({ now: this.now, ...retention, limit: 1_000, ...changes })
   }
 

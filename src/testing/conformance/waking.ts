@@ -10,7 +10,14 @@ function news(
   trial: Trial,
   asked: Partial<NewsInput>,
 ): Promise<Awaited<ReturnType<Trial['session']['news']>>> {
-  return trial.session.news({ now: trial.now, receiverIds: [], deliveryIds: [], callbackIds: [], ...asked })
+  return trial.session.news({
+    now: trial.now,
+    receiverIds: [],
+    deliveryIds: [],
+    callbackIds: [],
+    runIds: [],
+    ...asked,
+  })
 }
 
 /** Who is told to look again, and what there is to see for those who were not told. */
@@ -210,7 +217,12 @@ export const waking: Area = {
         })
         assert.deepEqual(
           { ...told, deliveryIds: [...told.deliveryIds].sort() },
-          { receiverIds: [], deliveryIds: [delivered, cancelled].sort(), callbackIds: [answered.callbackId] },
+          {
+            receiverIds: [],
+            deliveryIds: [delivered, cancelled].sort(),
+            callbackIds: [answered.callbackId],
+            runIds: [],
+          },
         )
       },
     },
@@ -224,7 +236,12 @@ export const waking: Area = {
         for (const receiver of ready) await trial.fill(receiver, 'a')
         const told = await news(trial, { receiverIds: spawned.map(({ id }) => id) })
         assert.deepEqual([...told.receiverIds].sort(), ready.map(({ id }) => id).sort())
-        assert.deepEqual(await news(trial, {}), { receiverIds: [], deliveryIds: [], callbackIds: [] })
+        assert.deepEqual(await news(trial, {}), {
+          receiverIds: [],
+          deliveryIds: [],
+          callbackIds: [],
+          runIds: [],
+        })
       },
     },
   ],

@@ -262,7 +262,7 @@ class Twin {
       deliveryIds: this.#deliveries,
       receiverIds: [...this.#receivers, 'rcv_unknown'],
     }
-    await this.#both('news', { now, callbackIds, deliveryIds, receiverIds })
+    await this.#both('news', { now, callbackIds, deliveryIds, receiverIds, runIds: [] })
     await this.#both('countDue', { now })
     for (const receiverId of this.#receivers) await this.#both('closeReceiver', { receiverId, now })
   }
@@ -346,7 +346,7 @@ class Twin {
   }
 
   async #sweep(): Promise<void> {
-    const retention = { callbacksMs: 3 * DAY, messagesMs: 5 * DAY, keylessMs: 5 * DAY }
+    const retention = { callbacksMs: 3 * DAY, messagesMs: 5 * DAY, keylessMs: 5 * DAY, runsMs: 5 * DAY }
     await this.#both('sweep', { now: this.#now, ...retention, limit: 1_000 })
   }
 

@@ -138,7 +138,7 @@ it('commands that only read need no transaction', async () => {
   engine.execute([
     { name: 'findReceiver', input: { token: 'token', now: 0 } },
     { name: 'countDue', input: { now: 0 } },
-    { name: 'news', input: { now: 0, receiverIds: ['rcv_1'], deliveryIds: [], callbackIds: [] } },
+    { name: 'news', input: { now: 0, receiverIds: ['rcv_1'], deliveryIds: [], callbackIds: [], runIds: [] } },
   ])
   expect(begun).toEqual([])
 })

@@ -14,7 +14,7 @@ import type { Input } from '../../../src/store/store.js'
 export const endOfTurn = () => new Promise<void>(resolve => soon(resolve))
 
 /** Carries nothing out: a test says when a batch is done, and with what. */
-export class HeldExecutor implements Executor {
+class HeldExecutor implements Executor {
   readonly pace: Pace
   readonly batches: (readonly Command[])[] = []
   readonly #held: { resolve: (results: readonly Result[]) => void; reject: (error: Error) => void }[] = []

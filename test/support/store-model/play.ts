@@ -156,7 +156,7 @@ export class Play {
     const answerable = this.#requests.filter(request => this.#isAnswerable(request))
     const callbackIds = answerable.map(({ callbackId }) => callbackId)
     await stage.ask(
-      ({ session }) => session.news({ now, receiverIds, deliveryIds: [], callbackIds }),
+      ({ session }) => session.news({ now, receiverIds, deliveryIds: [], callbackIds, runIds: [] }),
       told => [[...told.receiverIds].sort(), [...told.callbackIds].sort()],
     )
     for (const receiverId of receiverIds) {
@@ -252,7 +252,7 @@ export class Play {
   }
 
   async #sweep(): Promise<void> {
-    const retention = { callbacksMs: 7 * DAY, messagesMs: 7 * DAY, keylessMs: 14 * DAY }
+    const retention = { callbacksMs: 7 * DAY, messagesMs: 7 * DAY, keylessMs: 14 * DAY, runsMs: 30 * DAY }
     const { dropped } = await this.#stage.ask(
       ({ session }) => session.sweep({ now: this.#stage.now, ...retention, limit: 1_000 }),
       swept => ({

@@ -1,0 +1,82 @@
+import { hasBegun, type Memory, type MemoryKey, nameOf, type WaitEndType } from './memory.js'
+
+// What a scope forgets when it is retried by hand, so that its code does not fail at the same place again.
+//
+//   F1. What ended as it should stays, also where it is blamed: a read that gave a callback gives that callback again.
+//   F2. An exchange keeps its receiver and its message: it is waited for anew.
+//   F3. A race goes with the memory that decided it.
+
+interface Remembered {
+  readonly at: MemoryKey
+  readonly memory: Memory
+}
+
+export interface Forgetting {
+  /** What is remembered afterwards where something is forgotten: nothing, if there is no `memory`. */
+  readonly changes: readonly { readonly at: MemoryKey; readonly memory?: Memory }[]
+  /** The place where the cancellation of the run was thrown is among them: it is to be thrown again. */
+  readonly isCancelForgotten: boolean
+}
+
+/** `blames`: the memory with which it failed; without one, every failure is forgotten. */
+export function forgetFailures(memories: Iterable<Remembered>, blames?: MemoryKey): Forgetting {
+  const blamed = blames === undefined ? undefined : nameOf(blames)
+  const forgotten: Remembered[] = []
+  const racesBy = new Map<string, Remembered[]>()
+  for (const remembered of memories) {
+    const { at, memory } = remembered
+    const isBlamed = nameOf(at) === blamed
+    if ((blamed === undefined || isBlamed) && isForgotten(memory, isBlamed)) forgotten.push(remembered)
+    const by = decidedBy(memory)
+    if (by !== undefined) racesBy.set(by, [...(racesBy.get(by) ?? []), remembered])
+  }
+  const found = new Map<string, Remembered>()
+  for (const remembered of forgotten) {
+    const name = nameOf(remembered.at)
+    if (found.has(name)) continue
+    found.set(name, remembered)
+    forgotten.push(...(racesBy.get(name) ?? []))
+  }
+  const gone = [...found.values()]
+  return {
+    changes: gone.map(({ at, memory }) => ({ at, ...remaining(memory) })),
+    isCancelForgotten: gone.some(({ memory }) => 'end' in memory && memory.end?.type === 'cancel'),
+  }
+}
+
+function isForgotten(memory: Memory, isBlamed: boolean): boolean {
+  if (!hasBegun(memory)) return true
+  switch (memory.verb) {
+    case 'spawn':
+    case 'send':
+    case 'start':
+      return false
+    case 'step':
+      return isBlamed || memory.result.type === 'error'
+    case 'race':
+    case 'any':
+      return isBlamed || (memory.decision.by.type === 'result' && memory.decision.by.result.type === 'error')
+    case 'sleep':
+      return memory.end === undefined ? isBlamed : memory.end.type === 'cancel'
+    case 'wait':
+    case 'exchange':
+      return memory.end === undefined ? isBlamed : isFailure(memory.end.type)
+  }
+}
+
+/** Whether a wait ended without what was waited for. */
+function isFailure(end: WaitEndType): boolean {
+  return end !== 'callback' && end !== 'delivered' && end !== 'run_done'
+}
+
+/** The name of the wait, or of the race, that decided a race. */
+function decidedBy(memory: Memory): string | undefined {
+  if (!('decision' in memory) || memory.decision.by.type !== 'wait') return undefined
+  return nameOf(memory.decision.by.at)
+}
+
+function remaining(memory: Memory): { readonly memory?: Memory } {
+  if (memory.verb !== 'exchange' || !hasBegun(memory)) return {}
+  const { verb, receiver, messageId, deliveryId } = memory
+  return { memory: { verb, receiver, messageId, deliveryId } }
+}

@@ -1,0 +1,113 @@
+import { type Begun, hasBegun, type Memory, type MemoryKey, type Verb } from '../../model/memory.js'
+import type { Input, Outcome } from '../store.js'
+import type { Part } from './engine-parts.js'
+import type { Known, Memories } from './memories.js'
+import type { Outbox } from './outbox.js'
+import type { Receivers } from './receivers.js'
+import type { EnteredScope, Scopes } from './scopes.js'
+
+export interface VerbParts {
+  readonly scopes: Scopes
+  readonly memories: Memories
+  readonly receivers: Receivers
+  readonly outbox: Outbox
+}
+
+/** What scopes do, and remember with it. */
+export class Verbs
+  implements Part<'recall' | 'remember' | 'spawnInScope' | 'sendInScope' | 'exchangeInScope'>
+{
+  readonly #parts: VerbParts
+
+  constructor(parts: VerbParts) {
+    this.#parts = parts
+  }
+
+  recall(input: Input<'recall'>): Outcome<'recall'> {
+    return this.#parts.memories.recall(input)
+  }
+
+  remember({ entry, at, memory, now }: Input<'remember'>): Outcome<'remember'> {
+    const scope = this.#parts.scopes.enter(entry, now)
+    if (scope === undefined) return { type: 'lost' }
+    const known = this.#find(scope, at, now)
+    if (known === undefined) {
+      this.#remember(scope, at, memory)
+      return { type: 'remembered', memory }
+    }
+    const isSame = known.memory.verb === memory.verb && hasBegun(known.memory)
+    return { type: isSame ? 'remembered' : 'known', memory: known.memory }
+  }
+
+  spawnInScope({ entry, at, receiver, now }: Input<'spawnInScope'>): Outcome<'spawnInScope'> {
+    const { scopes, receivers } = this.#parts
+    const scope = scopes.enter(entry, now)
+    if (scope === undefined) return { type: 'lost' }
+    const known = this.#find(scope, at, now)
+    if (known !== undefined) {
+      const { memory } = known
+      return isOf('spawn', memory)
+        ? { type: 'spawned', receiver: memory.receiver }
+        : { type: 'known', memory }
+    }
+    const spawned = receivers.spawnInScope(scope.id, receiver, now)
+    if (spawned.type === 'conflict') return spawned
+    this.#remember(scope, at, { verb: 'spawn', receiver: spawned.receiver })
+    return { type: 'spawned', receiver: spawned.receiver }
+  }
+
+  sendInScope({ entry, at, send, now }: Input<'sendInScope'>): Outcome<'sendInScope'> {
+    const { scopes, outbox } = this.#parts
+    const scope = scopes.enter(entry, now)
+    if (scope === undefined) return { type: 'lost' }
+    const known = this.#find(scope, at, now)
+    if (known !== undefined) {
+      const { memory } = known
+      if (!isOf('send', memory)) return { type: 'known', memory }
+      return { type: 'sent', messageId: memory.messageId, deliveryId: memory.deliveryId }
+    }
+    const sent = { messageId: send.message.id, deliveryId: send.deliveryId }
+    outbox.sendInScope(scope.id, send)
+    this.#remember(scope, at, { verb: 'send', ...sent })
+    return { type: 'sent', ...sent }
+  }
+
+  exchangeInScope(input: Input<'exchangeInScope'>): Outcome<'exchangeInScope'> {
+    const { entry, at, send, deadlineAt, now } = input
+    const { scopes, receivers, outbox } = this.#parts
+    const scope = scopes.enter(entry, now)
+    if (scope === undefined) return { type: 'lost' }
+    const known = this.#find(scope, at, now)
+    if (known !== undefined) {
+      const { memory } = known
+      if (!isOf('exchange', memory)) return { type: 'known', memory }
+      const { verb: _, end: __, ...begun } = memory
+      return { type: 'begun', ...begun }
+    }
+    const spawned = receivers.spawnInScope(scope.id, input.receiver, now)
+    if (spawned.type === 'conflict') return spawned
+    outbox.sendInScope(scope.id, send)
+    const begun = {
+      receiver: spawned.receiver,
+      messageId: send.message.id,
+      deliveryId: send.deliveryId,
+      ...(deadlineAt === undefined ? {} : { deadlineAt }),
+    }
+    this.#remember(scope, at, { verb: 'exchange', ...begun })
+    return { type: 'begun', ...begun }
+  }
+
+  #find({ id }: EnteredScope, at: MemoryKey, now: number): Known | undefined {
+    return this.#parts.memories.find(id, at, now)
+  }
+
+  #remember(scope: EnteredScope, at: MemoryKey, memory: Memory): void {
+    this.#parts.memories.add(scope.id, at, memory)
+    this.#parts.scopes.wrote(scope)
+  }
+}
+
+/** Whether it is what that verb left when it began. */
+export function isOf<V extends Verb>(verb: V, memory: Memory): memory is Begun<V> {
+  return memory.verb === verb && hasBegun(memory)
+}
