@@ -2,13 +2,19 @@ import { hostname } from 'node:os'
 import { createId } from './core/ids.js'
 import { LeaseLostError } from './errors.js'
 import { Intake } from './intake/intake.js'
+import { toReceiverSettings } from './intake/receiver-settings.js'
 import { Sources } from './intake/sources.js'
-import { DEFAULTS, type ServerSettings } from './options.js'
+import { DEFAULTS, type ServerSettings, toReceiverUrl } from './options.js'
 import { Mailboxes } from './receiver/mailboxes.js'
+import { createCallbackScopes } from './scope/callback-scopes.js'
+import type { ScopeParts } from './scope/scope-parts.js'
 import { Sender } from './sender/sender.js'
 import { Node } from './store/node.js'
 import type { StoreSession } from './store/store.js'
 import { Watch } from './store/watch.js'
+import { toRunResult } from './workflow/run-handle.js'
+import { Runner } from './workflow/runner.js'
+import { Workflows } from './workflow/workflows.js'
 
 /** What a server is made of. */
 export interface Parts {
@@ -20,6 +26,8 @@ export interface Parts {
   readonly mailboxes: Mailboxes
   readonly intake: Intake
   readonly sender: Sender
+  readonly workflows: Workflows
+  readonly runner: Runner
 }
 
 /** Puts the parts together, over a store that is open. This node has joined it when they are there. */
@@ -45,9 +53,44 @@ export async function assemble(
     logger,
     onError,
     respond: (receiver, callback, answer) => intake.respond(receiver, callback, answer),
+    scopes: createCallbackScopes(() => scopeParts),
+    prepareRun: (workflow, key, input) => workflows.prepare(workflow, key, input),
     schemaFor: receiver => sources.schemaFor(receiver),
   })
   const sender = new Sender({ session, watch, settings, epoch })
+  const scopeParts: ScopeParts = {
+    session,
+    watch,
+    clock,
+    onError,
+    toReceiver: options => {
+      const { patch, code } = toReceiverSettings(options, sources)
+      return {
+        patch,
+        attach: receiverId => sources.attach(receiverId, code),
+        detach: receiverId => sources.detach(receiverId),
+      }
+    },
+    toUrl: token => toReceiverUrl(settings, token),
+    read: (receiver, callback) => mailboxes.read(receiver, callback),
+    accept: (receiver, data, options) => intake.accept(receiver, data, options),
+    respond: (receiver, callback, answer) => intake.respond(receiver, callback, answer),
+    toSend: message => sender.toSend(message),
+    toDelivery: (sent, waits) => sender.toScopedDelivery(sent, waits),
+    toDeliveryError: deliveryId => sender.toDeliveryError(deliveryId),
+    toStart: (workflow, key, given) => workflows.toStart(workflow, key, given),
+    toRun: (run, result) => workflows.toRun(run, result),
+    toRunResult,
+  }
+  const workflows = new Workflows({ session, watch, clock, observe, onError })
+  const runner = new Runner({
+    scope: scopeParts,
+    workflows,
+    epoch,
+    parkAfterMs: settings.parkAfterMs,
+    logger,
+    observe,
+  })
   node = await Node.join({
     session,
     clock,
@@ -60,14 +103,19 @@ export async function assemble(
     retention: {
       callbacksMs: settings.callbacksMs,
       messagesMs: settings.messagesMs,
+      runsMs: settings.runsMs,
       keylessMs: DEFAULTS.keylessMs,
     },
     onLeftover: leftover => logger.warn(leftover, 'a receiver ended with callbacks that nobody has read'),
     onDropped: dropped => logger.warn(dropped, 'retention let go of callbacks that nobody has handled'),
     onExpired: deliveryIds => sender.expired(deliveryIds),
-    onLost: () => mailboxes.abandon(new LeaseLostError()),
+    onLost: () => {
+      mailboxes.abandon(new LeaseLostError())
+      runner.abandon(new LeaseLostError())
+    },
     onError,
   })
   sender.start()
-  return { settings, session, watch, node, sources, mailboxes, intake, sender }
+  runner.start()
+  return { settings, session, watch, node, sources, mailboxes, intake, sender, workflows, runner }
 }

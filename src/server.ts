@@ -7,7 +7,10 @@ import { within } from './core/within.js'
 import { InvalidOptionsError, ServerClosedError, TimeoutError } from './errors.js'
 import { type Listener, openListener } from './intake/listener.js'
 import { toReceiverSettings } from './intake/receiver-settings.js'
+import type { Source } from './model/code.js'
+import type { Delivery, Message } from './model/message.js'
 import type { ReceiverRecord, ReceiverState, ReceiverSummary } from './model/receiver.js'
+import type { Run, Workflow, WorkflowOptions } from './model/scope.js'
 import { openStore } from './open-store.js'
 import {
   checkPublicUrl,
@@ -16,15 +19,14 @@ import {
   type ListenOptions,
   type ReceiverOptions,
   type ServerOptions,
-  type Source,
   type SourceOptions,
+  toReceiverUrl,
   toServerSettings,
 } from './options.js'
 import { assemble, type Parts } from './parts.js'
 import { type Receiver, ReceiverHandle } from './receiver/receiver.js'
-import type { Delivery } from './sender/delivery.js'
+import { checkUnscoped } from './scope/callback-scopes.js'
 import type { Endpoint } from './sender/endpoints.js'
-import type { Message } from './sender/message.js'
 
 /** A receiver in the registry, open or ended. */
 export interface ReceiverInfo {
@@ -153,6 +155,34 @@ export class CallbackServer implements AsyncDisposable {
     return this.#parts.sender.endpoint(name, options)
   }
 
+  /**
+   * Declares a workflow: code that is run durably, and carries on from where it was after a crash. Runs of it that wait in
+   * the store are run from now on.
+   *
+   * ```ts
+   * const approval = server.workflow('approval', async (run, request: { by: string }) => {
+   *   const answer = await run.exchange('ask', {
+   *     send: url => ({ to: 'https://chat.example/ask', body: { who: request.by, callback: url } }),
+   *     timeout: '3d',
+   *   })
+   *   return answer.data
+   * })
+   * const handle = await approval.start('invoice/7', { by: 'ada' })
+   * ```
+   *
+   * @throws InvalidOptionsError for a name or options that cannot be.
+   */
+  workflow<I, O>(name: string, handler: (run: Run, input: I) => Promise<O>): Workflow<I, O>
+  workflow<I, O, In = I>(
+    name: string,
+    options: WorkflowOptions<In, I>,
+    handler: (run: Run, input: I) => Promise<O>,
+  ): Workflow<In, O>
+  workflow<I, O, In = I>(name: string, ...given: WorkflowArguments<In, I, O>): Workflow<In, O> {
+    const [options, handler] = given.length === 1 ? [{}, given[0]] : given
+    return this.#parts.workflows.declare(name, options, handler)
+  }
+
   /** Without a key: lives and dies with this process. Without a schema `T` is your word for it. */
   spawn<T = unknown>(options?: ReceiverOptions<T>): Promise<Receiver<T>>
   /**
@@ -165,6 +195,8 @@ export class CallbackServer implements AsyncDisposable {
   async spawn<T>(...given: SpawnArguments<T>): Promise<Receiver<T>> {
     this.#checkOpen()
     const [key, options] = toSpawnArguments(given)
+    if (key === undefined)
+      checkUnscoped('server.spawn() without a key', 'give it a key, or use spawn of the scope')
     const { session, settings, sources, node } = this.#parts
     const { patch, code } = toReceiverSettings(options, sources)
     const now = settings.clock.now()
@@ -212,7 +244,10 @@ export class CallbackServer implements AsyncDisposable {
   send(message: Message): Promise<Delivery>
   send(key: string, message: Message): Promise<Delivery>
   async send(...given: [Message] | [string, Message]): Promise<Delivery> {
-    if (given.length === 1) return await this.#parts.sender.send(undefined, given[0])
+    if (given.length === 1) {
+      checkUnscoped('server.send() without a key', 'give it a key, or use send of the scope')
+      return await this.#parts.sender.send(undefined, given[0])
+    }
     const [key, message] = given
     return await this.#parts.sender.send(checkKey(key, 'The key of a message'), message)
   }
@@ -244,7 +279,7 @@ export class CallbackServer implements AsyncDisposable {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const { settings, session, watch, node, mailboxes, intake, sender } = this.#parts
+    const { settings, session, watch, node, mailboxes, intake, sender, workflows, runner } = this.#parts
     const { clock } = settings
     const deadline = clock.monotonic() + graceMs
     const untilDeadline = (work: Promise<unknown>) =>
@@ -260,12 +295,14 @@ export class CallbackServer implements AsyncDisposable {
     }
 
     mailboxes.stop()
-    await step(() => untilDeadline(Promise.all([mailboxes.finished(), sender.finish()])))
+    await step(() => untilDeadline(Promise.all([mailboxes.finished(), sender.finish(), runner.finish()])))
     this.#stopped = true
     intake.refuse()
     this.#listener?.stop()
     await step(() => untilDeadline(intake.drain()))
     mailboxes.close()
+    await step(() => runner.close())
+    workflows.close()
     await step(() => sender.close())
     await step(() => node.leave())
     watch.close()
@@ -283,9 +320,11 @@ export class CallbackServer implements AsyncDisposable {
       session,
       mailboxes,
       logger: settings.logger,
-      toUrl: () => this.#toUrl(receiver.token),
+      toUrl: () => toReceiverUrl(settings, receiver.token),
       accept: (data, options) => intake.accept(receiver, data, options),
       checkOpen: () => this.#checkOpen(),
+      checkUnscoped: what =>
+        checkUnscoped(what, 'read it outside, or read a receiver that the scope has spawned'),
       isOpen: () => !this.#stopped,
       onClosed: () => {
         if (receiver.key === undefined) sources.retire(receiver)
@@ -293,15 +332,11 @@ export class CallbackServer implements AsyncDisposable {
     })
   }
 
-  #toUrl(token: string): string {
-    return `${this.url}${this.#parts.settings.prefix}/${token}`
-  }
-
   #toInfo({ id, key, token, state, unread, failed, oldest }: ReceiverSummary): ReceiverInfo {
     return {
       id,
       ...(key === undefined ? {} : { key }),
-      url: this.#toUrl(token),
+      url: toReceiverUrl(this.#parts.settings, token),
       state,
       unread,
       failed,
@@ -309,6 +344,10 @@ export class CallbackServer implements AsyncDisposable {
     }
   }
 }
+
+type WorkflowArguments<In, I, O> =
+  | [handler: (run: Run, input: I) => Promise<O>]
+  | [options: WorkflowOptions<In, I>, handler: (run: Run, input: I) => Promise<O>]
 
 type KeyedOptions<T> = ReceiverOptions<T> & { reopen?: boolean }
 type SpawnArguments<T> = [first?: string | ReceiverOptions<T>, options?: KeyedOptions<T>]

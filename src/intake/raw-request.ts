@@ -1,5 +1,5 @@
 import { decodeHeaders, encodeHeaders, type RawRequest } from '../model/received.js'
-import { checkPublicUrl, type ServerSettings } from '../options.js'
+import { type ServerSettings, toReceiverUrl } from '../options.js'
 import type { IntakeRequest } from './request.js'
 
 /** A request for verifiers and `dedupe`, made only when there are any; its parts are parsed when they are asked for. */
@@ -47,11 +47,11 @@ export class UnacceptedRequest implements RawRequest {
  * @throws InvalidOptionsError when `publicUrl` is a function, and what it returns is no URL.
  */
 export function toPublicUrl(
-  { publicUrl, prefix }: Pick<ServerSettings, 'publicUrl' | 'prefix'>,
+  settings: Pick<ServerSettings, 'publicUrl' | 'prefix'>,
   { route }: IntakeRequest,
 ): string {
   const { token, path, query } = route
-  return `${checkPublicUrl(publicUrl())}${prefix}/${token}${path}${query === '' ? '' : `?${query}`}`
+  return `${toReceiverUrl(settings, token)}${path}${query === '' ? '' : `?${query}`}`
 }
 
 export function toHeaders(rawHeaders: readonly string[]): Headers {

@@ -1,8 +1,9 @@
 import { toMs } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
+import type { Source } from '../model/code.js'
 import type { InlineCode, SettingsPatch } from '../model/receiver.js'
-import type { ReceiverOptions, Source } from '../options.js'
+import type { ReceiverOptions } from '../options.js'
 import { type GivenCode, sourceOptionNames, toCount, toGivenCode, toSourceNumbers } from './source-options.js'
 
 const receiverOptionNames = ['from', 'ttl', 'capacity', 'reopen', ...sourceOptionNames]

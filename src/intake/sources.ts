@@ -1,9 +1,9 @@
 import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
 import { checkKey } from '../core/bytes.js'
 import { checkOptionNames } from '../core/option-names.js'
-import type { Rules, SourceCode } from '../model/code.js'
+import type { Rules, Source, SourceCode } from '../model/code.js'
 import type { ReceiverRecord } from '../model/receiver.js'
-import { DEFAULTS, type Source, type SourceOptions } from '../options.js'
+import { DEFAULTS, type SourceOptions } from '../options.js'
 import { type IntakeRules, toAnswering } from './answering.js'
 import {
   type GivenCode,

@@ -1,33 +1,13 @@
 import { type Duration, toMs } from '../core/duration.js'
 import { LeaseLostError } from '../errors.js'
-import type { ClaimedCallback } from '../model/callback.js'
+import type { Claim, ClaimedCallback } from '../model/callback.js'
 import type { Answer } from '../model/code.js'
-import { type Received, StoredCallback } from '../model/received.js'
+import type { MemoryKey } from '../model/memory.js'
 import { namesOf, type ReceiverRecord } from '../model/receiver.js'
+import type { Scope } from '../model/scope.js'
+import { ScopedCallback } from '../model/scoped-callback.js'
 import type { Prepared } from './mailbox.js'
 import type { Settler } from './settler.js'
-
-/** A callback in your hands: handed to nobody else until you acknowledge it, release it, or your process is gone. */
-export interface Callback<T> extends Received<T> {
-  /** 1 the first time it is handed out. */
-  readonly attempt: number
-  /** Aborted when it is no longer yours: hand it to what you await while handling it. */
-  readonly signal: AbortSignal
-  /**
-   * It is handled, and never comes again. Loops and `consume` do it for you.
-   *
-   * @throws LeaseLostError when it had been taken over by somebody else.
-   * @throws ServerClosedError when the server closed before it could be told.
-   */
-  ack(): Promise<void>
-  /** Gives it back: it comes again before anything newer, or after `delay`. */
-  release(options?: { delay?: Duration }): Promise<void>
-  /**
-   * What the sender reads, for receivers with `respond: 'manual'`. The first answer stands; repetitions of the request
-   * get it too. `false` when the sender is gone or has its answer.
-   */
-  respond(answer: Answer): Promise<boolean>
-}
 
 /** What a callback needs of the server: answering is the business of whoever holds the sender's connection. */
 export type Respond = (
@@ -36,43 +16,76 @@ export type Respond = (
   answer: Answer,
 ) => Promise<boolean>
 
+/** How the verbs of a callback work is the business of scopes. */
+export interface CallbackScope {
+  readonly verbs: Scope
+  /** Resolves when the code of this entry has been dropped where it waits. */
+  readonly dropped: Promise<void>
+  /** Waits for what was begun and not awaited; gives up waits. */
+  close(): Promise<void>
+  /** The entry is over. */
+  end(reason: Error): void
+  /** The memory that an error came from. */
+  blameOf(error: unknown): MemoryKey | undefined
+}
+
+export interface CallbackScopes {
+  open(claimed: {
+    readonly claim: Claim
+    readonly record: ClaimedCallback
+    /** What becomes of code whose entry is over: it stops where it is, or its verbs reject. */
+    readonly whenOver: 'stops' | 'rejects'
+  }): CallbackScope
+  /** Runs the handler of a callback as code of its scope. */
+  run<T>(callbackId: string, handler: () => T): T
+}
+
 /**
  * One hand-out.
  *
  *   held ──ack──▶ acknowledged
  *    └───release──▶ released
  *
- * The first end stands: later calls find it ended and do nothing.
+ * The first end stands: later calls find it ended and do nothing. Its verbs are a scope, made for the first of them.
  */
-export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
+export class HandedOut<T> extends ScopedCallback<T> {
   readonly attempt: number
   /** How many hand-outs before this one ended with a handler that threw. */
   readonly failures: number
   readonly #receiver: ReceiverRecord
   readonly #prepared: Prepared
-  readonly #settler: Settler
-  readonly #respond: Respond
+  readonly #parts: HandedOutParts
+  readonly #scope: { opened?: CallbackScope; whenOver: 'stops' | 'rejects' }
   readonly #controller = new AbortController()
   readonly #ended: Promise<void>
   #onEnd: () => void = () => {}
   #end: Promise<boolean> | undefined
   #abandoned: Error | undefined
 
-  constructor(
-    receiver: ReceiverRecord,
-    prepared: Prepared,
-    parts: { readonly settler: Settler; readonly respond: Respond },
-  ) {
-    super(prepared.record, prepared.data as T)
+  constructor(receiver: ReceiverRecord, prepared: Prepared, parts: HandedOutParts) {
+    const scope: { opened?: CallbackScope; whenOver: 'stops' | 'rejects' } = { whenOver: 'rejects' }
+    super(prepared.record, prepared.data as T, () => {
+      const { claim, record } = prepared
+      scope.opened = parts.scopes.open({ claim, record, whenOver: scope.whenOver })
+      if (this.#abandoned !== undefined) scope.opened.end(this.#abandoned)
+      else if (this.#end !== undefined) void scope.opened.close()
+      // The store may say that the entry is over before the node knows: whoever waits for this hand-out goes on.
+      else void scope.opened.dropped.then(() => this.#lost())
+      return scope.opened.verbs
+    })
     this.#receiver = receiver
     this.attempt = prepared.record.attempt
     this.failures = prepared.record.failures
     this.#prepared = prepared
-    this.#settler = parts.settler
-    this.#respond = parts.respond
+    this.#parts = parts
+    this.#scope = scope
     this.#ended = new Promise(resolve => {
       this.#onEnd = resolve
     })
+  }
+
+  get startedAt(): Date {
+    return new Date(this.#prepared.record.startedAt)
   }
 
   /** What an operator knows it by. */
@@ -87,6 +100,22 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
 
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  /**
+   * Runs its handler: as code of its scope, which stops where it waits when the entry is over. Tells how it went, or that
+   * it was dropped.
+   */
+  async handle(handler: () => Promise<void> | void): Promise<'handled' | 'dropped'> {
+    this.#scope.whenOver = 'stops'
+    const running = this.#parts.scopes.run(this.id, async () => handler())
+    const first = await Promise.race([running.then(() => 'handled' as const), this.#dropped(running)])
+    if (first === 'handled') await this.#scope.opened?.close()
+    return first
+  }
+
+  blameOf(error: unknown): MemoryKey | undefined {
+    return this.#scope.opened?.blameOf(error)
   }
 
   async ack(): Promise<void> {
@@ -105,13 +134,17 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
 
   respond(answer: Answer): Promise<boolean> {
     const { id, receivedAt } = this.#prepared.record
-    return this.#respond(this.#receiver, { id, receivedAt }, answer)
+    return this.#parts.respond(this.#receiver, { id, receivedAt }, answer)
   }
 
   /** Ends the hand-out in the given way, unless it has ended: the first end stands. */
   settle(how: (settler: Settler, claim: Prepared['claim']) => Promise<boolean>): Promise<boolean> {
     if (this.#end === undefined) {
-      this.#end = how(this.#settler, this.#prepared.claim)
+      const { settler } = this.#parts
+      const { opened } = this.#scope
+      const tell = () => how(settler, this.#prepared.claim)
+      // Told at once where nothing is under way: it shares the commit of the claim that follows.
+      this.#end = opened === undefined ? tell() : opened.close().then(tell)
       const over = () => this.#onEnd()
       this.#end.then(over, over)
     }
@@ -125,8 +158,27 @@ export class HandedOut<T> extends StoredCallback<T> implements Callback<T> {
       this.#end = Promise.resolve(false)
     }
     this.#controller.abort(reason)
+    this.#scope.opened?.end(reason)
     this.#onEnd()
   }
+
+  #lost(): void {
+    if (this.#end === undefined) this.abandon(new LeaseLostError())
+  }
+
+  /** A handler that was dropped in its scope never returns. */
+  async #dropped(running: Promise<void>): Promise<'dropped'> {
+    await this.#ended
+    const { opened } = this.#scope
+    await (opened === undefined ? running : Promise.race([running, opened.dropped]))
+    return 'dropped'
+  }
+}
+
+interface HandedOutParts {
+  readonly settler: Settler
+  readonly respond: Respond
+  readonly scopes: CallbackScopes
 }
 
 /** What an operator knows one hand-out of a callback by: facts of a log line. */

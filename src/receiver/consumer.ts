@@ -13,12 +13,16 @@ import {
 import type { CallbackRecord } from '../model/callback.js'
 import { type Received, StoredCallback } from '../model/received.js'
 import type { ReceiverRecord } from '../model/receiver.js'
+import type { Callback, Workflow } from '../model/scope.js'
 import { type ConsumeOptions, DEFAULTS } from '../options.js'
-import type { Callback, HandedOut } from './callback.js'
+import type { HandedOut } from './callback.js'
 import type { Mailboxes } from './mailboxes.js'
 import { waitForCallback } from './stream.js'
 
-export type Handler<T> = (callback: Callback<T>) => Promise<void> | void
+export type Handler<T> = ((callback: Callback<T>) => Promise<void> | void) | Workflow<T, unknown>
+
+/** What becomes of a callback in a slot; `handled`: it is still to be acknowledged. */
+type Work<T> = (callback: HandedOut<T>) => Promise<'handled' | 'over'>
 
 /** A handler at work on a receiver. */
 export interface Consumer extends AsyncDisposable {
@@ -31,14 +35,15 @@ export interface Consumer extends AsyncDisposable {
 // Owns:   its slots, and what becomes of a callback whose handler threw.
 // Leaves: the queue (mailbox), telling the store (settler).
 //
-//   C1. A callback is acknowledged when its handler has returned, and not before.
+//   C1. A callback is acknowledged when its handler has returned, and not before; for a workflow, with the start of its run,
+//       in one commit.
 //   C2. A handler that throws has its callback retried with growing delays, then set aside; the others go on.
 //   C3. With `orderBy` the store keeps one callback of a group in hand at a time, for the whole cluster.
 //   C4. `stop` takes no more and waits for the handlers under way; a server that closes does the same, for its grace.
 export class Slots<T> implements Consumer {
   readonly #mailboxes: Mailboxes
   readonly #receiver: ReceiverRecord
-  readonly #handler: Handler<T>
+  readonly #workOn: Work<T>
   readonly #retry: RetrySettings
   readonly #waits = new Set<PendingWait<HandedOut<T>>>()
   readonly #wait: () => PendingWait<HandedOut<T>>
@@ -54,9 +59,7 @@ export class Slots<T> implements Consumer {
     options: ConsumeOptions<T>,
     handler: Handler<T>,
   ) {
-    if (typeof handler !== 'function')
-      throw new InvalidOptionsError('consume needs a function to handle callbacks with')
-    checkOptionNames(options, ['concurrency', 'retry', 'orderBy'], 'consume')
+    checkOptionNames(options, ['concurrency', 'retry', 'orderBy', 'key'], 'consume')
     const concurrency = options.concurrency ?? DEFAULTS.consumeConcurrency
     if (!Number.isInteger(concurrency) || concurrency < 1) {
       throw new InvalidOptionsError(`concurrency must be a whole number of at least 1; got ${concurrency}`)
@@ -65,18 +68,19 @@ export class Slots<T> implements Consumer {
     this.#receiver = receiver
     this.#retry = toRetrySettings(options.retry, DEFAULTS.consumeRetry, 'retry')
     const { orderBy } = options
+    const work = toWork(mailboxes, handler, options)
     if (orderBy === undefined) {
-      this.#handler = handler
+      this.#workOn = work
       this.#wait = () => waitForCallback<T>(mailboxes, receiver)
       this.#closeQueue = () => undefined
     } else {
-      this.#handler = callback => {
+      this.#workOn = async callback => {
         // Without its group it may not run beside the others of it, so it is set aside. Where the group was asked for by
         // another process, it is asked for again.
         const unsortable = this.#unsortable.get(callback.id) ?? attempt(() => groupIn(orderBy, callback))
         this.#unsortable.delete(callback.id)
         if (unsortable !== undefined) throw unsortable
-        return handler(callback)
+        return await work(callback)
       }
       const queue = mailboxes.openGrouped(receiver, record => this.#groupOf(record, orderBy))
       this.#wait = () => waitForCallback<T>(mailboxes, receiver, {}, place => queue.take(place))
@@ -123,7 +127,7 @@ export class Slots<T> implements Consumer {
 
   async #handle(callback: HandedOut<T>): Promise<void> {
     try {
-      await this.#handler(callback)
+      if ((await this.#workOn(callback)) === 'over') return
     } catch (error) {
       return this.#failed(callback, error)
     }
@@ -132,9 +136,11 @@ export class Slots<T> implements Consumer {
   }
 
   #failed(callback: HandedOut<T>, error: unknown): void {
-    const elapsedMs = this.#mailboxes.clock.now() - callback.receivedAt.getTime()
+    const elapsedMs = this.#mailboxes.clock.now() - callback.startedAt.getTime()
+    // What is remembered fails again: trying again would change nothing.
+    const blamed = callback.blameOf(error)
     const retryInMs =
-      error instanceof NonRetryableError
+      error instanceof NonRetryableError || blamed !== undefined
         ? undefined
         : retryDelay(this.#retry, { attempt: callback.failures + 1, elapsedMs, random })
     const { settler, logger } = this.#mailboxes
@@ -143,7 +149,7 @@ export class Slots<T> implements Consumer {
     else logger.warn({ ...facts, retryInMs }, 'the handler of a callback failed; it is tried again')
     const told = callback.settle((_, claim) =>
       retryInMs === undefined
-        ? settler.giveUp(claim, 'handler', error)
+        ? settler.giveUp(claim, 'handler', error, blamed)
         : settler.release(claim, { as: 'failure', delayMs: retryInMs }),
     )
     settler.inBackground(told)
@@ -163,6 +169,27 @@ export class Slots<T> implements Consumer {
       this.#unsortable.set(record.id, unsortable(error))
       return record.id
     }
+  }
+}
+
+function toWork<T>(mailboxes: Mailboxes, handler: Handler<T>, { key }: ConsumeOptions<T>): Work<T> {
+  if (typeof handler === 'function') {
+    if (key !== undefined) {
+      throw new InvalidOptionsError('key names the run of a workflow; consume with a function has none')
+    }
+    return async callback => {
+      const went = await callback.handle(() => handler(callback))
+      return went === 'handled' ? 'handled' : 'over'
+    }
+  }
+  if (typeof handler?.name !== 'string') {
+    throw new InvalidOptionsError('consume needs a function to handle callbacks with, or a workflow')
+  }
+  return async callback => {
+    const named = key === undefined ? callback.id : key(callback)
+    const begin = await mailboxes.prepareRun(handler, named, callback.data)
+    await callback.settle((settler, claim) => settler.startRun(() => begin(claim)))
+    return 'over'
   }
 }
 

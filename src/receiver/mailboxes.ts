@@ -16,9 +16,15 @@ import type { ReceiverRecord } from '../model/receiver.js'
 import { DEFAULTS, type Logger, type Observation } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
-import { HandedOut, namesOfHandOut, type Respond } from './callback.js'
+import { type CallbackScopes, HandedOut, namesOfHandOut, type Respond } from './callback.js'
 import { type Claimed, Mailbox, type Place, type Prepared } from './mailbox.js'
 import { Settler } from './settler.js'
+
+type PrepareRun = (
+  workflow: { readonly name: string },
+  key: string,
+  input: unknown,
+) => Promise<(claim: Claim) => Promise<boolean>>
 
 export interface MailboxesParts {
   readonly session: StoreSession
@@ -26,6 +32,12 @@ export interface MailboxesParts {
   readonly clock: Clock
   readonly epoch: () => number
   readonly respond: Respond
+  readonly scopes: CallbackScopes
+  /**
+   * A run for a callback, checked. What it returns starts the run and acknowledges the callback in one commit; `false` when
+   * the callback had been taken over.
+   */
+  readonly prepareRun: PrepareRun
   /** The schema that applies to a receiver's callbacks in this process, if one is loaded. */
   readonly schemaFor: (receiver: ReceiverRecord) => Schema | undefined
   readonly observe: (event: Observation) => void
@@ -69,6 +81,10 @@ export class Mailboxes {
     return this.#parts.logger
   }
 
+  get prepareRun(): PrepareRun {
+    return this.#parts.prepareRun
+  }
+
   /** Queues a place at a receiver. Returns how to give it up. */
   take(receiver: ReceiverRecord, place: Place): () => void {
     const mailbox = this.#shared.get(receiver.id) ?? this.#create(receiver)
@@ -89,8 +105,8 @@ export class Mailboxes {
   }
 
   handOut<T>(receiver: ReceiverRecord, prepared: Prepared): HandedOut<T> {
-    const { respond, observe } = this.#parts
-    const callback = new HandedOut<T>(receiver, prepared, { settler: this.settler, respond })
+    const { respond, scopes, observe } = this.#parts
+    const callback = new HandedOut<T>(receiver, prepared, { settler: this.settler, respond, scopes })
     const { id: callbackId, receiverId, seq, attempt } = prepared.record
     this.#inHand.set(callback.id, { receiverId, callback: new WeakRef(callback) })
     // Not the callback itself: what runs at its end must not keep it.

@@ -5,9 +5,9 @@ import type { CallbackRecord } from '../model/callback.js'
 import type { Payload } from '../model/payload.js'
 import { type Received, StoredCallback } from '../model/received.js'
 import { namesOf, type ReceiverRecord } from '../model/receiver.js'
+import type { Callback } from '../model/scope.js'
 import type { ConsumeOptions, Logger } from '../options.js'
 import type { StoreSession } from '../store/store.js'
-import type { Callback } from './callback.js'
 import { type Consumer, type Handler, Slots } from './consumer.js'
 import { type FailedCallback, listFailed, toReceived } from './failed.js'
 import type { Mailboxes } from './mailboxes.js'
@@ -47,7 +47,8 @@ export interface Receiver<T> extends AsyncIterable<Callback<T>>, AsyncDisposable
   stream(options?: StreamOptions): AsyncIterable<Callback<T>>
   /**
    * Calls the handler for each callback, and acknowledges when it returns. A handler that throws is tried again with
-   * growing delays; then the callback is among `failed()`, and the others go on.
+   * growing delays; then the callback is among `failed()`, and the others go on. With a workflow a run is started for each
+   * callback, which is acknowledged in the same commit.
    */
   consume(handler: Handler<T>): Consumer
   consume(options: ConsumeOptions<T>, handler: Handler<T>): Consumer
@@ -77,6 +78,8 @@ export interface ReceiverParts {
   /** Throws when the server has closed. */
   readonly checkOpen: () => void
   readonly isOpen: () => boolean
+  /** Throws within the code of a scope, where what is read here would not be read again. */
+  readonly checkUnscoped: (what: string) => void
   readonly onClosed: () => void
 }
 
@@ -100,6 +103,7 @@ export class ReceiverHandle<T> implements Receiver<T> {
 
   next<F = never>(options: WaitOptions<F> = {}): Wait<Callback<T> | F> {
     checkOptionNames(options, waitOptionNames, 'next')
+    this.#parts.checkUnscoped('Reading a receiver of the server')
     this.#wait?.cancel()
     const { wait } = waitForCallback<T, F>(this.#parts.mailboxes, this.#receiver, options)
     this.#wait = wait
@@ -112,7 +116,8 @@ export class ReceiverHandle<T> implements Receiver<T> {
 
   stream(options: StreamOptions = {}): AsyncIterable<Callback<T>> {
     checkOptionNames(options, ['signal', 'idle'], 'stream')
-    const { mailboxes } = this.#parts
+    const { mailboxes, checkUnscoped } = this.#parts
+    checkUnscoped('Reading a receiver of the server')
     return { [Symbol.asyncIterator]: () => new CallbackLoop<T>(mailboxes, this.#receiver, options) }
   }
 
@@ -120,7 +125,9 @@ export class ReceiverHandle<T> implements Receiver<T> {
   consume(options: ConsumeOptions<T>, handler: Handler<T>): Consumer
   consume(...given: [Handler<T>] | [ConsumeOptions<T>, Handler<T>]): Consumer {
     const [options, handler] = given.length === 1 ? [{}, given[0]] : given
-    return new Slots<T>(this.#parts.mailboxes, this.#receiver, options, handler)
+    const { mailboxes, checkUnscoped } = this.#parts
+    checkUnscoped('Consuming a receiver of the server')
+    return new Slots<T>(mailboxes, this.#receiver, options, handler)
   }
 
   accept(data: Payload, options: { deliveryId?: string } = {}): Promise<void> {

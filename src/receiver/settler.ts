@@ -2,6 +2,7 @@ import { after, type Clock } from '../core/clock.js'
 import { LonglineError, ServerClosedError } from '../errors.js'
 import type { Claim, FailureReason } from '../model/callback.js'
 import { toFailure } from '../model/failure.js'
+import type { MemoryKey } from '../model/memory.js'
 import type { StoreSession } from '../store/store.js'
 
 // Tells the store how hand-outs ended, and keeps telling it until it has heard.
@@ -47,10 +48,16 @@ export class Settler {
     return this.#tell(() => this.#session.release({ claim, now, as, ...due }))
   }
 
-  giveUp(claim: Claim, reason: FailureReason, error: unknown): Promise<boolean> {
+  giveUp(claim: Claim, reason: FailureReason, error: unknown, blamed?: MemoryKey): Promise<boolean> {
     const now = this.#clock.now()
     const failure = toFailure(error)
-    return this.#tell(() => this.#session.giveUp({ claim, now, reason, error: failure }))
+    const blames = blamed === undefined ? {} : { blames: blamed }
+    return this.#tell(() => this.#session.giveUp({ claim, now, reason, error: failure, ...blames }))
+  }
+
+  /** The callback is handled by a run, from the commit in which that is started. */
+  startRun(begin: () => Promise<boolean>): Promise<boolean> {
+    return this.#tell(begin)
   }
 
   /** Nobody waits for what comes of it. */

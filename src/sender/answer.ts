@@ -1,18 +1,7 @@
 import { toText } from '../core/bytes.js'
 import { readJson } from '../model/content.js'
 import type { AttemptRecord } from '../model/delivery.js'
-
-/** What an endpoint answered. Of a long body it is the beginning. */
-export interface EndpointAnswer {
-  readonly status: number
-  readonly headers: Headers
-  /** The body was longer than the 16 KiB that are kept, broke off, or took longer than the attempt may. */
-  readonly truncated: boolean
-  bytes(): Uint8Array
-  text(): string
-  /** @throws MalformedContentError when the body is not JSON. */
-  json(): unknown
-}
+import type { EndpointAnswer } from '../model/message.js'
 
 /** The answer to the last attempt that had one. */
 export function lastAnswer(attempts: readonly AttemptRecord[]): EndpointAnswer | undefined {

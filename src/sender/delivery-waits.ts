@@ -1,10 +1,11 @@
 import { after, type Clock } from '../core/clock.js'
+import { Looks } from '../core/looks.js'
 import { createWait, type PendingWait, type Wait, type WaitOptions } from '../core/wait.js'
-import { InvalidOptionsError, LonglineError, ServerClosedError } from '../errors.js'
+import { InvalidOptionsError, ServerClosedError } from '../errors.js'
 import type { DeliveryRecord } from '../model/delivery.js'
+import { isPassing } from '../store/passing.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
-import { Looks } from './looks.js'
 
 // Who waits in this process for a delivery to end.
 //
@@ -91,11 +92,4 @@ export function forgotten(deliveryId: string): Error {
 
 function hasEnded({ status }: DeliveryRecord): boolean {
   return status === 'delivered' || status === 'dead'
-}
-
-/** A store that may come back. Everything else is the answer to the wait. */
-function isPassing(error: unknown): boolean {
-  return (
-    error instanceof LonglineError && (error.code === 'store_unavailable' || error.code === 'store_unusable')
-  )
 }

@@ -2,34 +2,10 @@ import { checkOptionNames } from '../core/option-names.js'
 import { type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
 import { DeliveryFailedError } from '../errors.js'
 import type { DeliveryRecord } from '../model/delivery.js'
+import type { Attempt, Delivery, EndpointAnswer } from '../model/message.js'
 import type { StoreSession } from '../store/store.js'
-import { type EndpointAnswer, lastAnswer } from './answer.js'
+import { lastAnswer } from './answer.js'
 import { type DeliveryWaits, forgotten } from './delivery-waits.js'
-
-export type { EndpointAnswer } from './answer.js'
-
-/** One HTTP try. Without a status there was no answer, and `error` says why. */
-export interface Attempt {
-  readonly at: Date
-  readonly durationMs: number
-  readonly status?: number
-  readonly error?: string
-}
-
-/** One message to one endpoint: a handle, which can be let go of and found again by the key of the message. */
-export interface Delivery {
-  readonly id: string
-  /** What every attempt carries as `webhook-id`. */
-  readonly messageId: string
-  /** How it ended. Waiting for it changes nothing: a delivery that is not waited for ends all the same. */
-  done<F = never>(options?: WaitOptions<F>): Wait<'delivered' | 'dead' | NoInfer<F>>
-  /** What the endpoint answered. Rejects with `DeliveryFailedError` if the delivery is dead. */
-  response<F = never>(options?: WaitOptions<F>): Wait<EndpointAnswer | NoInfer<F>>
-  /** Oldest first. */
-  attempts(): Promise<Attempt[]>
-  /** No attempt after this; one that is under way is not called back. `false` if it had ended. */
-  cancel(): Promise<boolean>
-}
 
 export interface DeliveryParts {
   readonly session: StoreSession
@@ -82,6 +58,13 @@ export class DeliveryHandle implements Delivery {
     const cancelled = await session.cancelDelivery({ deliveryId: this.id, now: now() })
     if (cancelled) onCancelled(this)
     return cancelled
+  }
+
+  /** What the endpoint answered, once the delivery has ended. */
+  async answer(): Promise<EndpointAnswer> {
+    const delivery = await this.#parts.session.findDelivery({ deliveryId: this.id })
+    if (delivery === undefined) throw forgotten(this.id)
+    return await this.#answerTo(delivery)
   }
 
   async #answerTo({ id, status, reason = 'exhausted' }: DeliveryRecord): Promise<EndpointAnswer> {

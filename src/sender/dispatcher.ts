@@ -1,12 +1,12 @@
 import { setMaxListeners } from 'node:events'
 import { after, type Clock } from '../core/clock.js'
+import { Looks } from '../core/looks.js'
 import type { ClaimedDelivery, Lane } from '../model/delivery.js'
 import { DEFAULTS } from '../options.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import type { Courier } from './courier.js'
 import type { Endpoints } from './endpoints.js'
-import { Looks } from './looks.js'
 
 // Sends what is due.
 //

@@ -4,13 +4,12 @@ import { toMs } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { EndpointRefusedError, InvalidOptionsError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
+import type { Delivery, Message, Target } from '../model/message.js'
 import { DEFAULTS, type EndpointOptions } from '../options.js'
-import type { Delivery } from './delivery.js'
 import { type Guard, isLoopbackHost } from './guard.js'
 import { toHeaderList } from './headers.js'
-import type { Message } from './message.js'
 import type { Policy } from './policy.js'
-import type { ResolvedTarget, Target } from './target.js'
+import type { ResolvedTarget } from './target.js'
 
 // Whom we call, by name.
 //

@@ -1,36 +1,14 @@
 import { checkKey } from '../core/bytes.js'
-import { type Duration, toInstant } from '../core/duration.js'
+import { toInstant } from '../core/duration.js'
 import { createId } from '../core/ids.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
 import type { MessageRecord } from '../model/delivery.js'
-import { encodePayload, type Payload } from '../model/payload.js'
+import type { Message, Target } from '../model/message.js'
+import { encodePayload } from '../model/payload.js'
 import { encodePath, encodeQuery, toAddress } from './address.js'
 import { mergeHeaders, toHeaderList } from './headers.js'
-import type { ResolvedTarget, Target } from './target.js'
-
-export type { Target } from './target.js'
-
-export interface Content {
-  /** Text and bytes go as they are, `URLSearchParams` as a form, everything else as JSON. Fixed when it is sent. */
-  body?: Payload
-  /** Of a header that the endpoint has as well, this one is sent. */
-  headers?: Record<string, string>
-  /** Names the event. */
-  type?: string
-  /** Holds the first attempt back. */
-  after?: Duration | Date
-}
-
-export interface Message extends Content {
-  to: Target
-  /** Default `POST`. */
-  method?: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  /** Appended to the endpoint's URL, never resolved: `..`, `//` and a scheme are errors. An array is encoded. */
-  path?: string | readonly string[]
-  /** Put behind the endpoint's own query. */
-  query?: Record<string, string>
-}
+import type { ResolvedTarget } from './target.js'
 
 /** What goes into the store. */
 export interface Outgoing {

@@ -2,10 +2,12 @@ import type { Clock } from '../core/clock.js'
 import { createId } from '../core/ids.js'
 import { KeyConflictError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
+import type { Message } from '../model/message.js'
 import { DEFAULTS } from '../options.js'
+import type { SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
 import type { Endpoints } from './endpoints.js'
-import { type Message, toOutgoing } from './message.js'
+import { toOutgoing } from './message.js'
 
 export interface Sent {
   readonly id: string
@@ -24,19 +26,28 @@ export async function send(
   message: Message,
   { session, endpoints, clock }: { session: StoreSession; endpoints: Endpoints; clock: Clock },
 ): Promise<Sent> {
-  const now = clock.now()
-  const outgoing = toOutgoing(key, message, { endpoints, now })
-  const outcome = await session.send({
-    ...outgoing,
-    deliveryId: createId('dlv', now),
-    deadlineAt: now + DEFAULTS.deliveryDeadlineMs,
-  })
+  const outgoing = toSend(key, message, { endpoints, clock })
+  const outcome = await session.send(outgoing)
   if (outcome.type === 'sent') return { id: outcome.deliveryId, messageId: outcome.messageId }
 
   throw new KeyConflictError({
     key: key ?? '',
     message: `The key '${key}' has a message to ${inWords(outcome.lane)} already, so it cannot have one to ${inWords(outgoing.message.lane)}; use a key of its own for each target`,
   })
+}
+
+/** A message and its delivery, as they go into the store. */
+export function toSend(
+  key: string | undefined,
+  message: Message,
+  { endpoints, clock }: { endpoints: Endpoints; clock: Clock },
+): SendInput {
+  const now = clock.now()
+  return {
+    ...toOutgoing(key, message, { endpoints, now }),
+    deliveryId: createId('dlv', now),
+    deadlineAt: now + DEFAULTS.deliveryDeadlineMs,
+  }
 }
 
 function inWords(lane: Lane): string {

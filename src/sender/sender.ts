@@ -1,19 +1,22 @@
 import { checkKey } from '../core/bytes.js'
-import { ServerClosedError } from '../errors.js'
+import { DeliveryFailedError, ServerClosedError } from '../errors.js'
+import type { Delivery, Message, RememberedWaits } from '../model/message.js'
 import { DEFAULTS, type EndpointOptions, type ServerSettings } from '../options.js'
+import type { SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import type { Carrier } from './carrier.js'
 import { Courier } from './courier.js'
-import { type Delivery, DeliveryHandle } from './delivery.js'
-import { DeliveryWaits } from './delivery-waits.js'
+import { DeliveryHandle } from './delivery.js'
+import { DeliveryWaits, forgotten } from './delivery-waits.js'
 import { Dispatcher } from './dispatcher.js'
 import { type Endpoint, Endpoints } from './endpoints.js'
 import { createFetchCarrier } from './fetch-carrier.js'
 import { Guard, isLoopbackHost } from './guard.js'
-import { checkMessage, type Message } from './message.js'
-import { type Sent, send } from './outbox.js'
+import { checkMessage } from './message.js'
+import { type Sent, send, toSend } from './outbox.js'
 import { Reports } from './reports.js'
+import { ScopedDelivery } from './scoped-delivery.js'
 import { createTransport } from './transport.js'
 
 export interface SenderParts {
@@ -97,6 +100,28 @@ export class Sender {
     )
   }
 
+  /** A message of a scope, as it goes into the store; the same checks as in `send`. */
+  toSend(message: Message): SendInput {
+    checkMessage(message)
+    return toSend(undefined, message, { endpoints: this.#endpoints, clock: this.#parts.settings.clock })
+  }
+
+  /** A delivery whose waits a scope remembers. */
+  toScopedDelivery(sent: Sent, waits: RememberedWaits): Delivery {
+    return new ScopedDelivery(this.#handle(sent), waits)
+  }
+
+  /** Why a dead delivery is dead. */
+  async toDeliveryError(deliveryId: string): Promise<Error> {
+    try {
+      await this.#handle({ id: deliveryId, messageId: '' }).answer()
+    } catch (error) {
+      if (error instanceof DeliveryFailedError) return error
+      throw error
+    }
+    throw forgotten(deliveryId)
+  }
+
   /** Begins to send what is due. */
   start(): void {
     this.#dispatcher.start()
@@ -120,7 +145,7 @@ export class Sender {
     await this.#carrier.close()
   }
 
-  #handle(sent: Sent): Delivery {
+  #handle(sent: Sent): DeliveryHandle {
     const { session, settings } = this.#parts
     return new DeliveryHandle(sent, {
       session,

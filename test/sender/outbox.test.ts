@@ -8,8 +8,8 @@ import {
   KeyConflictError,
   ServerClosedError,
 } from '../../src/errors.js'
+import type { Message } from '../../src/model/message.js'
 import { AddressRefusedError } from '../../src/sender/carrier.js'
-import type { Message } from '../../src/sender/message.js'
 import { openBench } from './bench.js'
 
 const to = 'https://partner.example/hooks'

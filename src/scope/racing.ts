@@ -1,0 +1,187 @@
+import { type Branches, call, checkBranches, type Winner } from '../core/race.js'
+import { createWait, onEnd, type PendingWait, type Wait } from '../core/wait.js'
+import { InvalidOptionsError } from '../errors.js'
+import type { Decision, MemoryKey } from '../model/memory.js'
+import type { Result } from '../model/run.js'
+import { encodeValue } from '../model/value.js'
+import { encodeError } from '../model/value-errors.js'
+import { blaming } from './blame.js'
+import { currentContext, runIn } from './context.js'
+import type { ScopeEntry } from './scope-entry.js'
+import { placeOf, rememberPlace } from './scope-wait.js'
+import { fromResult } from './steps.js'
+
+// Races whose winner is remembered: `race`, the first to settle, and `any`, the first to succeed.
+//
+//   R1. The end of a wait and the races that it decides are one fact: the wait carries them when it asks the store.
+//   R2. On re-entry only the winner's branch is called, and gives what it gave.
+//   R3. A branch that is no wait of this scope has its result remembered once it has settled.
+
+export function raceInScope<B extends Branches>(
+  entry: ScopeEntry,
+  at: MemoryKey,
+  verb: 'race' | 'any',
+  branches: B,
+): Wait<Winner<B>> {
+  checkBranches(branches)
+  const waits: Wait<unknown>[] = []
+  const cancelAll = () => {
+    for (const wait of waits) wait.cancel()
+  }
+  const first = createWait<Winner<B>>({
+    clock: entry.parts.clock,
+    what: `the ${verb} '${at.key}'`,
+    onGiveUp: cancelAll,
+  })
+  rememberPlace(first.wait, () => at)
+  const context = currentContext()
+  const around = context?.scopeId === entry.scopeId ? context.races : []
+  const contest = new Contest<B>(entry, at, verb, branches, { first, waits, cancelAll, around })
+  void contest.start()
+  return first.wait
+}
+
+class Contest<B extends Branches> {
+  readonly #entry: ScopeEntry
+  readonly #at: MemoryKey
+  readonly #verb: 'race' | 'any'
+  readonly #branches: B
+  readonly #first: PendingWait<Winner<B>>
+  readonly #waits: Wait<unknown>[]
+  readonly #cancelAll: () => void
+  readonly #around: NonNullable<ReturnType<typeof currentContext>>['races']
+  readonly #errors: unknown[] = []
+
+  constructor(
+    entry: ScopeEntry,
+    at: MemoryKey,
+    verb: 'race' | 'any',
+    branches: B,
+    parts: {
+      first: PendingWait<Winner<B>>
+      waits: Wait<unknown>[]
+      cancelAll: () => void
+      around: NonNullable<ReturnType<typeof currentContext>>['races']
+    },
+  ) {
+    this.#entry = entry
+    this.#at = at
+    this.#verb = verb
+    this.#branches = branches
+    this.#first = parts.first
+    this.#waits = parts.waits
+    this.#cancelAll = parts.cancelAll
+    this.#around = parts.around
+  }
+
+  async start(): Promise<void> {
+    try {
+      const known = await this.#entry.perform(() => this.#entry.recall(this.#at, this.#verb))
+      if (!this.#first.pending) return
+      if (known !== undefined) this.#replay(known.decision)
+      else this.#begin()
+    } catch (error) {
+      this.#first.fail(error)
+      this.#cancelAll()
+    }
+  }
+
+  #replay({ winner, by }: Decision): void {
+    if (by.type === 'result') {
+      this.#first.fulfil({ name: winner, value: fromResult(by.result, this.#at) } as Winner<B>)
+      return
+    }
+    const branch = this.#branches[winner]
+    if (branch === undefined) {
+      throw new InvalidOptionsError(
+        `The ${this.#verb} '${this.#at.key}' was won by branch '${winner}', which is not there any more; keep it while runs are in flight`,
+      )
+    }
+    const wait = this.#call(winner, branch, [])
+    onEnd(wait, result => this.#settle(winner, result))
+  }
+
+  #begin(): void {
+    for (const [name, branch] of Object.entries(this.#branches)) {
+      if (!this.#first.pending) break
+      const races = [{ at: this.#at, verb: this.#verb, branch: name }, ...this.#around]
+      const wait = this.#call(name, branch, races)
+      onEnd(wait, result => this.#ended(name, wait, result))
+    }
+    if (!this.#first.pending) this.#cancelAll()
+  }
+
+  #call(
+    name: string,
+    branch: () => Wait<unknown>,
+    races: NonNullable<ReturnType<typeof currentContext>>['races'],
+  ): Wait<unknown> {
+    const { scopeId } = this.#entry
+    const wait = runIn({ scopeId, races, inStep: false }, () => call(name, branch))
+    this.#waits.push(wait)
+    return wait
+  }
+
+  #ended(name: string, wait: Wait<unknown>, result: PromiseSettledResult<unknown>): void {
+    if (!this.#first.pending || this.#entry.isOver || this.#entry.isClosing) return
+    if (this.#verb === 'any' && result.status === 'rejected') {
+      this.#errors.push(result.reason)
+      if (this.#errors.length < Object.keys(this.#branches).length) return
+      const error = new AggregateError(this.#errors, `No branch of '${this.#at.key}' succeeded`)
+      const failure: Result = { type: 'error', bytes: encodeError(error) }
+      this.#decide({ winner: name, by: { type: 'result', result: failure } }, () =>
+        this.#first.fail(blaming(error, this.#at)),
+      )
+      return
+    }
+    const settle = () => this.#settle(name, result)
+    if (this.#entry.memory.peek(this.#at) !== undefined) settle()
+    else {
+      this.#cancelAll()
+      this.#decide({ winner: name, by: this.#by(wait, result) }, settle)
+    }
+  }
+
+  #by(wait: Wait<unknown>, result: PromiseSettledResult<unknown>): Decision['by'] {
+    const place = placeOf(wait)
+    if (place !== undefined && this.#hasEnded(place)) return { type: 'wait', at: place }
+    if (result.status === 'rejected') blaming(result.reason, this.#at)
+    const what = `What branch won the ${this.#verb} '${this.#at.key}' with`
+    return {
+      type: 'result',
+      result:
+        result.status === 'fulfilled'
+          ? { type: 'value', bytes: encodeValue(result.value, what) }
+          : { type: 'error', bytes: encodeError(result.reason) },
+    }
+  }
+
+  /** Not so a wait that was cancelled: it can be made again. */
+  #hasEnded(place: MemoryKey): boolean {
+    const memory = this.#entry.memory.peek(place)
+    return memory !== undefined && ('decision' in memory || ('end' in memory && memory.end !== undefined))
+  }
+
+  /** Remembers what no wait has decided. */
+  #decide(decision: Decision, settle: () => void): void {
+    const { entry, parts } = this.#entry
+    const memory = { verb: this.#verb, decision } as const
+    this.#entry
+      .perform(() => this.#entry.tell(now => parts.session.remember({ entry, at: this.#at, memory, now })))
+      .then(
+        () => {
+          this.#entry.memory.put(this.#at, memory)
+          settle()
+        },
+        (error: unknown) => this.#first.fail(error),
+      )
+  }
+
+  #settle(name: string, result: PromiseSettledResult<unknown>): void {
+    const settled =
+      result.status === 'fulfilled'
+        ? this.#first.fulfil({ name, value: result.value } as Winner<B>)
+        : this.#first.fail(result.reason)
+    if (settled) this.#cancelAll()
+  }
+}

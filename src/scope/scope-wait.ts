@@ -1,0 +1,301 @@
+import { after } from '../core/clock.js'
+import { formatMs, toInstant, toMs } from '../core/duration.js'
+import { Looks } from '../core/looks.js'
+import { createWait, type PendingWait, type Wait, type WaitOptions } from '../core/wait.js'
+import { RunCancelledError, TimeoutError } from '../errors.js'
+import {
+  decideRaces,
+  type MemoryKey,
+  type Begun as MemoryOf,
+  type Race,
+  type WaitEnd,
+  type WaitEndType,
+  type WaitTarget,
+} from '../model/memory.js'
+import type { ParkedWait } from '../store/running.js'
+import type { Watched } from '../store/watch.js'
+import { blaming } from './blame.js'
+import { type BranchOf, currentContext } from './context.js'
+import type { OpenWait, ScopeEntry } from './scope-entry.js'
+
+// A wait in a scope. How it ends is one fact, decided by the store and remembered; here is who asks for it, and when.
+//
+//   P1. It looks when it is made, when something it waits for may have changed, and at its deadline.
+//   P2. What is remembered stands: on re-entry it ends as it ended, whatever has come since.
+//   P3. Given up, it gives its number back. What was decided for it meanwhile is the next wait's of that number.
+
+export interface ScopeWaitOptions<T, F> {
+  readonly options: WaitOptions<F>
+  /** In words: `a callback of 'answer'`. */
+  readonly what: string
+  readonly verb: 'wait' | 'sleep' | 'exchange'
+  /** The ends with which the wait succeeds: what `any` counts. */
+  readonly succeeds: readonly WaitEndType[]
+  /** Where it is remembered, and what for: known at once, or when what goes before has been done. */
+  readonly begin: () => Promise<Begun>
+  /** What the caller gets of an end; throws what he gets instead. Time-outs and cancellations are not its business. */
+  readonly toValue: (end: WaitEnd) => T | Promise<T>
+  readonly onGiveUp?: () => void
+}
+
+export interface Begun {
+  readonly at: MemoryKey
+  readonly target: WaitTarget
+  /** A wait of this number was given up before. */
+  readonly anew: boolean
+}
+
+const ALL_ENDS: readonly WaitEndType[] = [
+  'callback',
+  'timed_out',
+  'closed',
+  'expired',
+  'delivered',
+  'dead',
+  'run_done',
+  'run_failed',
+  'run_cancelled',
+  'cancel',
+]
+
+/** Where the waits of scopes are remembered: a race says by it who has won. */
+const places = new WeakMap<object, () => MemoryKey | undefined>()
+
+export function placeOf(wait: object): MemoryKey | undefined {
+  return places.get(wait)?.()
+}
+
+export function rememberPlace(wait: object, place: () => MemoryKey | undefined): void {
+  places.set(wait, place)
+}
+
+export function scopeWait<T, F>(entry: ScopeEntry, how: ScopeWaitOptions<T, F>): Wait<T | F> {
+  const wait = new ScopeWait(entry, how)
+  rememberPlace(wait.promise, () => wait.place)
+  return wait.promise
+}
+
+class ScopeWait<T, F> implements OpenWait {
+  readonly promise: Wait<T | F>
+  readonly #entry: ScopeEntry
+  readonly #how: ScopeWaitOptions<T, F>
+  readonly #pending: PendingWait<T | F>
+  readonly #races: readonly BranchOf[]
+  readonly #looks = new Looks(() => this.#look())
+  /** As the caller asked for; the store may know of an earlier one. */
+  readonly #deadlineAt: number | undefined
+  readonly #deadlineInWords: string
+  /** As the store has it, from the first time that this wait was made. */
+  #fixedDeadlineAt: number | undefined
+  #begun: Begun | undefined
+  #stops: (() => void)[] = []
+  #stopTimer: () => void = () => {}
+
+  constructor(entry: ScopeEntry, how: ScopeWaitOptions<T, F>) {
+    this.#entry = entry
+    this.#how = how
+    const { clock } = entry.parts
+    const context = currentContext()
+    this.#races = context?.scopeId === entry.scopeId ? context.races : []
+    const { signal, timeout, until } = how.options
+    const instants = [
+      ...(timeout === undefined ? [] : [clock.now() + toMs(timeout, 'timeout')]),
+      ...(until === undefined ? [] : [toInstant(until, 0, 'until')]),
+    ]
+    this.#deadlineAt = instants.length === 0 ? undefined : Math.min(...instants)
+    this.#deadlineInWords =
+      timeout === undefined ? `at ${until?.toISOString()}` : `after ${formatMs(toMs(timeout, 'timeout'))}`
+    this.#pending = createWait<T | F>({
+      clock,
+      what: how.what,
+      onGiveUp: () => this.#giveUp(),
+      ...(signal === undefined ? {} : { signal }),
+    })
+    this.promise = this.#pending.wait
+    if (this.#pending.pending) void this.#start()
+    else how.onGiveUp?.()
+  }
+
+  get place(): MemoryKey | undefined {
+    return this.#begun?.at
+  }
+
+  toParked(): ParkedWait {
+    if (this.#begun === undefined) throw new Error('a wait that has not begun cannot be parked')
+    const { at, target } = this.#begun
+    const deadlineAt = this.#fixedDeadlineAt ?? this.#deadlineAt
+    return { at, target, ...(deadlineAt === undefined ? {} : { deadlineAt }) }
+  }
+
+  look(): void {
+    this.#looks.again()
+  }
+
+  get idle(): Promise<void> {
+    return this.#looks.finished
+  }
+
+  cancel(): void {
+    this.promise.cancel()
+  }
+
+  over(reason: Error, whenOver: 'stops' | 'rejects'): void {
+    this.#rest()
+    if (whenOver === 'rejects') this.#pending.fail(reason)
+  }
+
+  /** Throws the cancellation of the run here. */
+  async #throwCancel(begun: Begun): Promise<boolean> {
+    const { session } = this.#entry.parts
+    const decides = this.#decides
+    const { verb } = this.#how
+    const thrown = await this.#entry.ask(() =>
+      session.throwCancel({ entry: this.#entry.entry, at: begun.at, verb, decides, now: this.#now }),
+    )
+    if (!thrown) return false
+    const end = { type: 'cancel', ...this.#entry.cancellation } as const
+    this.#entry.cancelThrown()
+    this.#remember(begun.at, end)
+    await this.#settle(end)
+    return true
+  }
+
+  async #start(): Promise<void> {
+    try {
+      const refusal = this.#entry.refusal()
+      if (refusal !== undefined) return void (await refusal)
+      const begun = await this.#entry.perform(() => this.#how.begin())
+      this.#begun = begun
+      if (!this.#pending.pending) return this.#how.onGiveUp?.()
+      this.#entry.begin(this)
+      this.#watch(begun.target)
+      this.look()
+    } catch (error) {
+      this.#pending.fail(error)
+    }
+  }
+
+  async #look(): Promise<void> {
+    const begun = this.#begun
+    if (begun === undefined || !this.#pending.pending || this.#entry.isOver || this.#entry.isFrozen) return
+    try {
+      const known = await this.#recall(begun.at)
+      if (!this.#pending.pending) return
+      if (known?.end !== undefined) return await this.#settle(known.end)
+      if (this.#entry.cancellation !== undefined && (await this.#throwCancel(begun))) return
+      await this.#decide(begun)
+    } catch (error) {
+      this.#end(() => this.#pending.fail(error))
+    }
+  }
+
+  async #recall(at: MemoryKey): Promise<MemoryOf<'wait' | 'sleep' | 'exchange'> | undefined> {
+    const memory = await this.#entry.memory.find(at)
+    return memory === undefined ? undefined : this.#entry.checked(at, this.#how.verb, memory)
+  }
+
+  async #decide({ at, target, anew }: Begun): Promise<void> {
+    const { session } = this.#entry.parts
+    const { verb } = this.#how
+    const deadline = this.#deadlineAt === undefined ? {} : { deadlineAt: this.#deadlineAt }
+    const decides = this.#decides
+    const outcome = await this.#entry.tell(now =>
+      session.decide({ entry: this.#entry.entry, at, verb, target, ...deadline, anew, decides, now }),
+    )
+    if (outcome.type === 'raced') return // whoever made the race gives this wait up
+    if (outcome.type === 'ended') {
+      this.#remember(at, outcome.end)
+      return await this.#settle(outcome.end)
+    }
+    this.#begun = { at, target, anew: false }
+    this.#fixedDeadlineAt = outcome.deadlineAt
+    const next = outcome.lookAgainAt ?? outcome.deadlineAt
+    this.#stopTimer()
+    if (next === undefined || !this.#pending.pending) return
+    this.#stopTimer = after(this.#entry.parts.clock, Math.max(0, next - this.#now), () => this.look())
+  }
+
+  /** What the store remembers of it and of the races that it has decided. */
+  #remember(at: MemoryKey, end: WaitEnd): void {
+    const { memory } = this.#entry
+    const known = memory.peek(at)
+    if (known?.verb === 'exchange' && 'receiver' in known) memory.put(at, { ...known, end })
+    else memory.put(at, { verb: this.#how.verb === 'sleep' ? 'sleep' : 'wait', end })
+    for (const race of decideRaces(at, end.type, this.#decides)) memory.put(race.at, race.memory)
+  }
+
+  /** Settles as it ended, now or in an earlier entry. */
+  async #settle(end: WaitEnd): Promise<void> {
+    const begun = this.#begun
+    if (begun === undefined) return
+    const failed = (error: unknown) => this.#end(() => this.#pending.fail(blaming(error, begun.at)))
+    const value = new Promise<T | F>(resolve => resolve(this.#valueOf(end)))
+    await value.then(found => this.#end(() => this.#pending.fulfil(found)), failed)
+  }
+
+  #valueOf(end: WaitEnd): T | F | Promise<T> {
+    if (end.type === 'cancel') throw new RunCancelledError(end.reason)
+    if (end.type !== 'timed_out' || this.#how.verb === 'sleep') return this.#how.toValue(end)
+    const { fallback } = this.#how.options
+    if (fallback !== undefined) return fallback()
+    throw new TimeoutError(`Timed out ${this.#deadlineInWords}, waiting for ${this.#how.what}`)
+  }
+
+  #end(settle: () => unknown): void {
+    this.#rest()
+    this.#entry.finish(this)
+    if (!this.#entry.isOver) settle()
+  }
+
+  #giveUp(): void {
+    this.#rest()
+    this.#entry.finish(this)
+    if (this.#begun !== undefined) this.#how.onGiveUp?.()
+  }
+
+  #watch(target: WaitTarget): void {
+    const { watch } = this.#entry.parts
+    this.#stops = watchedOf(target).map(what => watch.watch(what, () => this.look()))
+  }
+
+  #rest(): void {
+    this.#stopTimer()
+    for (const stop of this.#stops) stop()
+    this.#stops = []
+  }
+
+  get #decides(): readonly Race[] {
+    const succeeds =
+      this.#how.options.fallback === undefined
+        ? this.#how.succeeds
+        : [...this.#how.succeeds, 'timed_out' as const]
+    // Within an `any`, and whatever is around it, only success counts.
+    let wins: readonly WaitEndType[] = ALL_ENDS
+    return this.#races.map(race => {
+      if (race.verb === 'any') wins = succeeds
+      return { ...race, wins }
+    })
+  }
+
+  get #now(): number {
+    return this.#entry.parts.clock.now()
+  }
+}
+
+function watchedOf(target: WaitTarget): readonly Watched[] {
+  switch (target.type) {
+    case 'time':
+      return []
+    case 'receiver':
+      return [{ kind: 'receiver', id: target.receiverId }]
+    case 'delivery':
+      return [{ kind: 'delivery', id: target.deliveryId }]
+    case 'run':
+      return [{ kind: 'run', id: target.runId }]
+    case 'exchange':
+      return [
+        { kind: 'receiver', id: target.receiverId },
+        { kind: 'delivery', id: target.deliveryId },
+      ]
+  }
+}

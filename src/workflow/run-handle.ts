@@ -1,0 +1,101 @@
+import type { Clock } from '../core/clock.js'
+import type { Wait, WaitOptions } from '../core/wait.js'
+import { InvalidOptionsError, RunCancelledError, RunFailedError } from '../errors.js'
+import type { WaitEnd } from '../model/memory.js'
+import type { RunRecord, RunStatus } from '../model/run.js'
+import type { RunHandle, RunInfo, RunState } from '../model/scope.js'
+import { decodeValue } from '../model/value.js'
+import { decodeError } from '../model/value-errors.js'
+import type { RunSummary } from '../store/running.js'
+import type { StoreSession } from '../store/store.js'
+
+export interface RunName {
+  readonly runId: string
+  readonly workflow: string
+  readonly key: string
+}
+
+/** A run, wherever it runs. */
+export class StoredRun<O> implements RunHandle<O> {
+  readonly key: string
+  readonly #run: RunName
+  readonly #session: StoreSession
+  readonly #clock: Clock
+  readonly #result: <F>(options: WaitOptions<F>) => Wait<O | F>
+
+  /** `result`: the wait for its end, of this process or of a scope. */
+  constructor(
+    run: RunName,
+    { session, clock }: { readonly session: StoreSession; readonly clock: Clock },
+    result: <F>(options: WaitOptions<F>) => Wait<O | F>,
+  ) {
+    this.key = run.key
+    this.#run = run
+    this.#session = session
+    this.#clock = clock
+    this.#result = result
+  }
+
+  result<F = never>(options: WaitOptions<F> = {}): Wait<O | F> {
+    return this.#result(options)
+  }
+
+  async status(): Promise<RunInfo> {
+    const run = await this.#session.findRun({ runId: this.#run.runId })
+    if (run === undefined) throw forgotten(this.#run)
+    return toRunInfo(run)
+  }
+
+  async cancel(reason?: string): Promise<void> {
+    if (reason !== undefined && (typeof reason !== 'string' || !reason.isWellFormed())) {
+      throw new InvalidOptionsError('The reason of a cancellation must be a well-formed text')
+    }
+    const why = reason === undefined ? {} : { reason }
+    await this.#session.cancelRun({ runId: this.#run.runId, now: this.#clock.now(), ...why })
+  }
+
+  async retry(): Promise<void> {
+    await this.#session.retryRun({ runId: this.#run.runId, now: this.#clock.now() })
+  }
+}
+
+export function toRunInfo({ key, status, startedAt, waitingFor }: RunSummary): RunInfo {
+  return { key, status: toRunState(status), waitingFor, startedAt: new Date(startedAt) }
+}
+
+function toRunState(status: RunStatus): RunState {
+  return status === 'due' ? 'running' : status
+}
+
+/**
+ * What the workflow returned.
+ *
+ * @throws RunFailedError, RunCancelledError when it ended otherwise.
+ */
+export function toRunResult<O>(run: RunName, end: WaitEnd): O {
+  switch (end.type) {
+    case 'run_done':
+      return decodeValue(end.result.bytes) as O
+    case 'run_failed':
+      throw new RunFailedError(`${run.workflow}/${run.key}`, decodeError(end.result.bytes))
+    case 'run_cancelled':
+      throw new RunCancelledError(end.reason)
+    default:
+      throw new TypeError(`a run does not end as '${end.type}'`)
+  }
+}
+
+/** How a run ended, or that it has not. */
+export function toEnd({ status, result, cancelReason }: RunRecord): WaitEnd | undefined {
+  if (status === 'done' && result !== undefined) return { type: 'run_done', result }
+  if (status === 'failed' && result !== undefined) return { type: 'run_failed', result }
+  if (status !== 'cancelled') return undefined
+  return { type: 'run_cancelled', ...(cancelReason === undefined ? {} : { reason: cancelReason }) }
+}
+
+/** Asking for what retention has let go of. */
+export function forgotten({ workflow, key }: RunName): Error {
+  return new InvalidOptionsError(
+    `Run ${workflow}/${key} is not kept any more: it ended longer ago than retention.runs`,
+  )
+}
