@@ -1,2 +1,3 @@
+export { type Bench, type BenchOptions, openBench, type Post } from './bench.js'
 export { type DescribeStoreOptions, describeStore } from './describe-store.js'
 export { ManualClock } from './manual-clock.js'
