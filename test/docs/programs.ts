@@ -19,6 +19,7 @@ export interface Program {
 const setups: Readonly<Record<string, string>> = {
   server: "import { server, post } from '../../setups/server.mjs'",
   orders: "import { server, book } from '../../setups/orders.mjs'",
+  time: "import { server, post, pass, links } from '../../setups/time.mjs'",
   partner: "import { server, partner } from '../../setups/partner.mjs'",
 }
 

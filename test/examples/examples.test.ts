@@ -23,6 +23,31 @@ const printed: Record<string, string[]> = {
     'attempt: 503',
     'attempt: 200',
   ],
+  'approval.mjs': [
+    'mail to ada: please decide',
+    'mail to ben: please decide',
+    'mail to cem: please decide',
+    'mail to ben: do not forget',
+    'mail to cem: do not forget',
+    'the invoice of ada was approved',
+    'the invoice of ben was approved',
+    'the invoice of cem was not decided',
+  ],
+  'render.mjs': ['cat.mov: 25 %', 'cat.mov: 50 %', 'cat.mov: 75 %', 'https://cdn.example/cat.mov'],
+  'suppliers.mjs': ['ordered at nuts for 7', 'the winner is nuts', 'bolts is late, and reads 410'],
+  'saga.mjs': [
+    'ada: flight booked',
+    'ada: car booked',
+    'ada: car undone',
+    'ada: flight undone',
+    'ada: DeliveryFailedError',
+    'ben: flight booked',
+    'ben: car booked',
+    'ben: car undone',
+    'ben: flight undone',
+    'ben: The run was cancelled: Ben is ill',
+  ],
+  'recurring.mjs': ['the report of day 1', 'the report of day 2', 'the report of day 3', '3 runs are done'],
 }
 
 const folder = new URL('../../examples/', import.meta.url)
