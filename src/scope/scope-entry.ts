@@ -1,4 +1,4 @@
-import { after, type Clock } from '../core/clock.js'
+import { after, type Clock, soon } from '../core/clock.js'
 import { KeyConflictError, LeaseLostError, RunCancelledError, ScopeEndedError } from '../errors.js'
 import {
   type Begun,
@@ -336,7 +336,7 @@ export class ScopeEntry {
   /** Why no verb can be called now. */
   refusal(): Promise<never> | undefined {
     if (currentContext()?.inStep === true) {
-      return Promise.reject(
+      return rejectSoon(
         new ScopeEndedError(
           'A step calls no verbs of its scope: it would be run again with them. Call them beside it',
         ),
@@ -344,16 +344,21 @@ export class ScopeEntry {
     }
     if (this.#state.type === 'open') return undefined
     if (this.#state.type === 'ended') {
-      return Promise.reject(
+      return rejectSoon(
         new ScopeEndedError('The scope has ended: its handler returned, or it was acknowledged'),
       )
     }
-    return this.#whenOver === 'stops' ? never() : Promise.reject(this.#state.reason)
+    return this.#whenOver === 'stops' ? never() : rejectSoon(this.#state.reason)
   }
 }
 
 function verbInWords(verb: Verb): string {
   return verb === 'any' || verb === 'exchange' ? `an ${verb}` : `a ${verb}`
+}
+
+/** In a turn of its own: code that swallows every error and tries again must not starve the process. */
+function rejectSoon(reason: Error): Promise<never> {
+  return new Promise((_, reject) => soon(() => reject(reason)))
 }
 
 function never<T>(): Promise<T> {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { after, type Clock } from '../core/clock.js'
 import type { StoreSession, Wake } from './store.js'
 
@@ -34,6 +35,8 @@ export class Watch {
     outbox: new Map<string, Set<Look>>(),
     runs: new Map<string, Set<Look>>(),
   }
+  /** Looks outside of whatever code has caused the wake-up: what follows from it is none of its business. */
+  readonly #lookOutside = AsyncResource.bind((look: Look) => look())
   #stopTimer: (() => void) | undefined
   #asking = false
   #closed = false
@@ -73,7 +76,7 @@ export class Watch {
   }
 
   #wake(wake: Wake): void {
-    for (const look of [...(this.#looks[wake.kind].get(idOf(wake)) ?? [])]) look()
+    for (const look of [...(this.#looks[wake.kind].get(idOf(wake)) ?? [])]) this.#lookOutside(look)
   }
 
   #anybody(): boolean {

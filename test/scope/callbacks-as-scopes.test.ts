@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { soon } from '../../src/core/clock.js'
 import {
   type Callback,
   type CallbackServer,
@@ -435,6 +436,46 @@ describe('the end of a scope', () => {
     await bench.clock.settle()
     expect(errors).toHaveLength(2)
     for (const error of errors) expect(error).toBeInstanceOf(ScopeEndedError)
+  })
+
+  it('what it causes elsewhere is not within it', async () => {
+    const errors: unknown[] = []
+    let relayed = false
+    const world = outside(async request => {
+      if (relayed) return new Response()
+      relayed = true
+      await bench.server
+        .send({ to: 'https://other.example/', body: request.url })
+        .catch(error => errors.push(error))
+      return new Response()
+    })
+    const bench = await openTestServer({ fetch: world.fetch })
+    await consumeAll(bench, async callback => {
+      await callback.send('hello', { to: 'https://partner.example/in' })
+    })
+    await bench.post((await bench.server.spawn('orders')).url)
+    await bench.clock.settle()
+    expect(errors).toEqual([])
+    expect(world.sent.map(({ url }) => url)).toEqual(['https://partner.example/in', 'https://other.example/'])
+    await bench.server.close({ grace: 0 })
+  })
+
+  it('a loop that swallows what its verbs reject with when it is over starves nobody', async () => {
+    const bench = await openTestServer()
+    const receiver = await bench.server.spawn('orders')
+    await bench.post(receiver.url)
+    const callback = await receiver.next()
+    await callback.step('first', () => 1)
+    await bench.server.close({ grace: 0 })
+    let tries = 0
+    const loop = async () => {
+      while (tries < 1_000_000) await callback.step(`try ${tries++}`, () => 1).catch(() => {})
+    }
+    void loop()
+    for (let turn = 0; turn < 5; turn++) await new Promise<void>(resolve => soon(resolve))
+    expect(tries).toBeGreaterThan(1)
+    expect(tries).toBeLessThan(100)
+    tries = Number.POSITIVE_INFINITY
   })
 
   it('what the server does without a key is refused within it', async () => {

@@ -102,7 +102,7 @@ describe('close', () => {
     receiver.consume(async () => {
       await finished
       done.push((await bench.server.spawn('next')).key ?? '')
-      done.push((await bench.server.send({ to: 'shop' })).id)
+      done.push((await bench.server.send('hello', { to: 'shop' })).id)
     })
     await bench.post(receiver.url)
     await bench.clock.settle()
