@@ -135,8 +135,9 @@ export interface DecideInput {
   readonly verb: 'wait' | 'sleep' | 'exchange'
   readonly target: WaitTarget
   /**
-   * Fixed by the first look that brings one; later ones are not heeded. An exchange that was begun with one has it from
-   * then; it gets a new one after a retry that forgot it.
+   * Fixed by the first look that brings one; later ones are not heeded, unless they are of a `wait` whose innermost race
+   * is another: that lost its race, and gave its number back. An exchange that was begun with one has it from then; it
+   * gets a new one after a retry that forgot it.
    */
   readonly deadlineAt?: number
   /** A wait of this number was given up before in this entry: nothing of it is heeded. */

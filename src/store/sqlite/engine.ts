@@ -163,7 +163,7 @@ function commandsOf(parts: EngineParts): CommandTable {
   const finding = new FindingRuns(parts)
   const runs = new Runs(parts, { scopes, memories, settling, finding })
   const entering = new Entering(parts, memories)
-  const parking = new Parking(parts, { scopes, memories, targets })
+  const parking = new Parking(parts, { scopes, targets })
   const commands: Commands = {
     join: input => upkeep.join(input),
     renew: input => upkeep.renew(input),

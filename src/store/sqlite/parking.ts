@@ -1,15 +1,12 @@
-import { endOf } from '../../model/wait-memory.js'
 import type { RunCommands } from '../running.js'
 import type { Input } from '../store.js'
 import type { EngineParts, Part } from './engine-parts.js'
-import type { Memories } from './memories.js'
 import type { Scopes } from './scopes.js'
 import type { Targets } from './targets.js'
 import { toInstant } from './values.js'
 
 export interface ParkingParts {
   readonly scopes: Scopes
-  readonly memories: Memories
   readonly targets: Targets
 }
 
@@ -28,32 +25,21 @@ export class Parking implements Part<'park'> {
   }
 
   park({ claim, waits, now }: Input<'park'>): ReturnType<RunCommands['park']> {
-    const run = this.#parts.scopes.runOf(claim, now)
+    const { scopes, targets } = this.#parts
+    const run = scopes.runOf(claim, now)
     if (run === undefined) return 'lost'
     if (run.cancellation === 'requested') return 'ready'
-    const instants: number[] = []
-    for (const wait of waits) {
-      const lookAt = this.#nextLook(claim.runId, wait, now)
-      if (lookAt === 'now') return 'ready'
-      if (lookAt !== undefined) instants.push(lookAt)
-    }
+    const isReady = waits.some(
+      ({ target, deadlineAt }) =>
+        (deadlineAt !== undefined && deadlineAt <= now) ||
+        targets.look(claim.runId, target, now) !== undefined,
+    )
+    if (isReady) return 'ready'
+    const instants = waits.flatMap(
+      ({ target, deadlineAt }) => targets.nextLook(target, deadlineAt, now) ?? [],
+    )
     this.#park.run(instants.length === 0 ? null : toInstant(Math.min(...instants)), run.no)
     this.#engine.waits.add(run.no, waits)
     return 'parked'
-  }
-
-  /** When a wait has to be looked at, if nothing happens before. */
-  #nextLook(
-    scopeId: string,
-    { at, target, deadlineAt: brought }: Input<'park'>['waits'][number],
-    now: number,
-  ): number | 'now' | undefined {
-    const { memories, targets } = this.#parts
-    const known = memories.find(scopeId, at, now)?.memory
-    const fixed = known !== undefined && 'deadlineAt' in known ? known.deadlineAt : undefined
-    const deadlineAt = fixed ?? brought
-    const isThere = endOf(known) !== undefined || targets.look(scopeId, target, now) !== undefined
-    if (isThere || (deadlineAt !== undefined && deadlineAt <= now)) return 'now'
-    return targets.nextLook(target, deadlineAt, now)
   }
 }

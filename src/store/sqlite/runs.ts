@@ -70,7 +70,7 @@ export class Runs
       update runs
          set cancellation = 'requested', cancel_reason = ?1,
              status = case status when 'parked' then 'due' else status end,
-             due_at = case status when 'running' then due_at else min(coalesce(due_at, ?2), ?2) end
+             due_at = case status when 'running' then due_at else ?2 end
        where no = ?3`)
   }
 

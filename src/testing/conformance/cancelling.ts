@@ -239,11 +239,16 @@ export const cancelling: Area = {
     {
       title: 'a run that failed with its cancellation and is retried has it thrown again, at the next place',
       async run(trial) {
-        for (const isBlaming of [true, false]) {
+        for (const [verb, blames] of [
+          ['sleep', placeAt('place')],
+          ['sleep', undefined],
+          ['step', placeAt('place')],
+          ['exchange', undefined],
+        ] as const) {
           const scope = await enterRun(trial)
           await cancelRun(trial, scope.id, 'enough')
-          await scope.throwCancel('sleep', 'sleep')
-          await scope.fail(isBlaming ? placeAt('sleep') : undefined)
+          await scope.throwCancel('place', verb)
+          await scope.fail(blames)
           assert.equal(await retryRun(trial, scope.id), true)
           const again = await reenter(trial, scope.id)
           assert.deepEqual([again.run.cancellation, again.run.cancelReason], ['requested', 'enough'])

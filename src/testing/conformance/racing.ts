@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { MemoryKey, Race, WaitEndType } from '../../model/memory.js'
 import type { ReceiverRecord } from '../../model/receiver.js'
+import type { DecideInput } from '../../store/scoping.js'
 import { enterRun, reenter } from './entered-run.js'
 import { type EnteredScope, endOf, failure, onReceiver, placeAt, textOf, value } from './entered-scope.js'
 import { type Area, DAY, MINUTE, type Trial } from './trial.js'
@@ -189,6 +190,45 @@ export const racing: Area = {
         await scope.read('right', right, { decides: [race('first', 'right')] })
         assert.deepEqual(await scope.read('left', left, { decides: [race('first', 'left')] }), first)
         assert.equal(await scope.winnerOf('first'), 'right')
+      },
+    },
+    {
+      title: 'a wait that lost its race lends its number to another, which has a deadline of its own',
+      async run(trial) {
+        const { scope, left, right } = await begin(trial)
+        const [soon, late] = [trial.now + MINUTE, trial.now + DAY]
+        const decides = [race('first', 'left')]
+        const look = (entry: EnteredScope, changes: Partial<DecideInput>) =>
+          entry.read('left', left, { deadlineAt: late, ...changes })
+        const fixed = { type: 'waiting', deadlineAt: soon, lookAgainAt: soon }
+        assert.deepEqual(await look(scope, { decides, deadlineAt: soon }), fixed)
+        assert.deepEqual(await look(scope, { decides }), fixed)
+        await scope.release()
+        const again = await reenter(trial, scope.id)
+        assert.deepEqual(await look(again, { decides }), fixed)
+        await trial.fill(right, 'right')
+        await again.read('right', right, { decides: [race('first', 'right')] })
+        trial.pass(MINUTE)
+        const anew = { type: 'waiting', deadlineAt: late, lookAgainAt: late }
+        assert.deepEqual(await look(again, {}), anew)
+        assert.deepEqual(await look(again, { deadlineAt: soon }), anew)
+        assert.deepEqual(await look(again, { decides: [race('second', 'left')], deadlineAt: late + 1 }), {
+          type: 'waiting',
+          deadlineAt: late + 1,
+          lookAgainAt: late + 1,
+        })
+      },
+    },
+    {
+      title: 'a sleep has no number to lend: its deadline stands in whichever race it is',
+      async run(trial) {
+        const { scope } = await begin(trial)
+        const [soon, late] = [trial.now + MINUTE, trial.now + DAY]
+        await scope.sleep('sleep', soon, { decides: [race('first', 'sleep')] })
+        trial.pass(MINUTE)
+        const second = await scope.sleep('sleep', late, { decides: [race('second', 'sleep')] })
+        assert.deepEqual(endOf(second), { type: 'timed_out' })
+        assert.equal(await scope.winnerOf('second'), 'sleep')
       },
     },
     {

@@ -109,17 +109,19 @@ function forgettingCases({ name, enter, retry }: Retriable): readonly Case[] {
     {
       title: `${name} that blames one memory forgets that one, and keeps what else failed and was dealt with`,
       async run(trial) {
-        for (const key of ['book', 'reply', 'ask', 'race'] as const) {
+        for (const key of ['book', 'paid', 'reply', 'ask', 'race'] as const) {
           const scope = await enter(trial)
           const receiver = await scope.spawn('reply')
           await trial.close(receiver)
           const places = {
             book: placeAt('book'),
+            paid: placeAt('paid'),
             reply: placeAt('reply', 1),
             ask: placeAt('ask'),
             race: placeAt('race'),
           }
           await scope.remember('book', { verb: 'step', result: failure('booked out') })
+          await scope.remember('paid', 'paid')
           await scope.read('reply', receiver)
           await scope.hear('ask', await scope.exchange('ask', { deadlineAt: trial.now }))
           const decision: Decision = { winner: 'a', by: { type: 'result', result: failure('lost') } }
