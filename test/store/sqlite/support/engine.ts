@@ -24,7 +24,14 @@ export function watched(
       onPrepare(sql)
       const statement = connection.prepare(sql, blobs)
       return {
-        ...statement,
+        get: (...values) => {
+          onRun(sql)
+          return statement.get(...values)
+        },
+        all: (...values) => {
+          onRun(sql)
+          return statement.all(...values)
+        },
         run: (...values) => {
           onRun(sql)
           return statement.run(...values)
