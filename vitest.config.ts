@@ -15,7 +15,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globals: true, // describeStore registers its cases with the runner's own describe and it
-    globalSetup: ['test/support/build-thread.ts'],
+    globalSetup: ['test/support/build-thread.ts', 'test/support/start-postgres.ts'],
     pool: 'forks', // a native driver may not be loaded twice into one process
     testTimeout: 20_000,
     hookTimeout: 20_000,

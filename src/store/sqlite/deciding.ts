@@ -1,5 +1,6 @@
 import { decideRaces, type Memory, type MemoryKey, type Race, type WaitEnd } from '../../model/memory.js'
 import { cancelledAt, endOf, type WaitMemory, waitOf } from '../../model/wait-memory.js'
+import { optional } from '../optional.js'
 import type { DecideInput, DecideOutcome } from '../scoping.js'
 import type { Input } from '../store.js'
 import type { EngineParts, Part } from './engine-parts.js'
@@ -8,7 +9,6 @@ import type { Known, Memories } from './memories.js'
 import { toReason } from './run-rows.js'
 import type { EnteredScope, Scopes } from './scopes.js'
 import type { Sighting, Targets } from './targets.js'
-import { optional } from './values.js'
 
 export interface DecidingParts {
   readonly scopes: Scopes

@@ -1,8 +1,8 @@
 import type { ClaimedDelivery, Lane, MessageRecord } from '../../model/delivery.js'
+import { optional } from '../optional.js'
 import type { ClaimDeliveriesOutcome, OutboxCommands } from '../sending.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import { type DeliveryRow, toDelivery } from './outbox.js'
-import { optional } from './values.js'
 
 type ClaimInput = Parameters<OutboxCommands['claimDeliveries']>[0]
 

@@ -1,9 +1,9 @@
+import { optional } from '../optional.js'
 import type { ClaimedRun, ClaimRunsOutcome } from '../running.js'
 import type { Input } from '../store.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import type { Memories } from './memories.js'
 import { type RunRow, toRun } from './run-rows.js'
-import { optional } from './values.js'
 
 type ClaimInput = Input<'claimRuns'>
 

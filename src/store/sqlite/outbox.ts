@@ -9,9 +9,10 @@ import {
   type Lane,
   type MessageRecord,
 } from '../../model/delivery.js'
+import { optional } from '../optional.js'
 import type { OutboxCommands, SendInput, SendOutcome } from '../sending.js'
 import type { EngineParts, Part } from './engine-parts.js'
-import { optional, storable, toInstant } from './values.js'
+import { storable, toInstant } from './values.js'
 
 type Headers = MessageRecord['headers']
 

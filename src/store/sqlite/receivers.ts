@@ -6,12 +6,13 @@ import {
   type ReceiverRecord,
   type ReceiverSettings,
 } from '../../model/receiver.js'
+import { optional } from '../optional.js'
 import type { SpawnInput, SpawnOutcome } from '../receiving.js'
 import type { NewReceiver } from '../scoping.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import type { Mailbox } from './mailboxes.js'
 import { unreadOf } from './unread.js'
-import { optional, storable, toInstant } from './values.js'
+import { storable, toInstant } from './values.js'
 
 const NO_SETTINGS: ReceiverSettings = { inline: [] }
 

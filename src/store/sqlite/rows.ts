@@ -1,5 +1,5 @@
 import type { CallbackRecord } from '../../model/callback.js'
-import { optional } from './values.js'
+import { optional } from '../optional.js'
 
 /** The columns of a callback that is read whole. */
 export const CALLBACK_COLUMNS =

@@ -1,5 +1,5 @@
 import type { Result, RunCancellation, RunRecord, RunStatus } from '../../model/run.js'
-import { optional } from './values.js'
+import { optional } from '../optional.js'
 
 /** A run that is read whole, without its input. */
 export interface RunRow {

@@ -1,12 +1,12 @@
 import type { Lane } from '../../model/delivery.js'
 import type { Leftover } from '../../model/receiver.js'
 import type { NodeCommands, Swept } from '../nodes.js'
+import { optional } from '../optional.js'
 import { Bodies } from './bodies.js'
 import type { Statement, Value } from './driver.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import type { Scopes } from './scopes.js'
 import { UNREAD } from './unread.js'
-import { optional } from './values.js'
 
 type SweepInput = Parameters<NodeCommands['sweep']>[0]
 

@@ -1,13 +1,13 @@
 import type { CallbackRecord } from '../../model/callback.js'
 import type { DeliveryStatus } from '../../model/delivery.js'
 import type { WaitEnd, WaitTarget } from '../../model/memory.js'
+import { optional } from '../optional.js'
 import { Bodies } from './bodies.js'
 import type { EngineParts } from './engine-parts.js'
 import type { Mailbox } from './mailboxes.js'
 import type { Outbox } from './outbox.js'
 import { CALLBACK_COLUMNS, type CallbackRow, toRecord } from './rows.js'
 import { type RunRow, toReason, toResult } from './run-rows.js'
-import { optional } from './values.js'
 
 type EndRow = Pick<RunRow, 'status' | 'cancel_reason' | 'result_type' | 'result'>
 

@@ -3,9 +3,10 @@ import type { Lane } from '../../model/delivery.js'
 import type { Leftover } from '../../model/receiver.js'
 import { crashResult } from '../../model/run-crash.js'
 import type { NodeCommands, TakenOver } from '../nodes.js'
+import { optional } from '../optional.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import { Groups } from './groups.js'
-import { optional, storable } from './values.js'
+import { storable } from './values.js'
 
 interface HeldCallback {
   readonly no: number

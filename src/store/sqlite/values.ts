@@ -46,11 +46,3 @@ const LAST_INSTANT = 8.64e15
 export function toInstant(instant: number): number {
   return Math.min(instant, LAST_INSTANT)
 }
-
-/** `{ [name]: value }`, or nothing where there is no value. */
-export function optional<K extends string, V>(
-  name: K,
-  value: V | null | undefined,
-): { readonly [N in K]?: V } {
-  return (value === null || value === undefined ? {} : { [name]: value }) as { readonly [N in K]?: V }
-}

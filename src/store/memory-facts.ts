@@ -1,4 +1,4 @@
-import type { CallbackRecord } from '../../model/callback.js'
+import type { CallbackRecord } from '../model/callback.js'
 import {
   type Begun,
   type Decision,
@@ -7,11 +7,11 @@ import {
   type MemoryKey,
   type Verb,
   type WaitEnd,
-} from '../../model/memory.js'
-import type { ReceiverRecord } from '../../model/receiver.js'
-import type { Result } from '../../model/run.js'
-import { endOf } from '../../model/wait-memory.js'
-import { optional } from './values.js'
+} from '../model/memory.js'
+import type { ReceiverRecord } from '../model/receiver.js'
+import type { Result } from '../model/run.js'
+import { endOf } from '../model/wait-memory.js'
+import { optional } from './optional.js'
 
 // How a memory becomes columns: the bytes of a result by themselves, ids for what has a row of its own, and the rest as it
 // is, in JSON.

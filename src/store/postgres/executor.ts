@@ -1,0 +1,95 @@
+import type { Command, Executor, Pace, Result } from '../group-commit.js'
+import { isOfOneCommand, toError } from './fault.js'
+import { locksOf } from './locks.js'
+import { quoted } from './migrate.js'
+import type { Pool } from './pool.js'
+import { fromWire, toWire } from './wire.js'
+
+// Batches, each one statement and so one round trip, one transaction, one commit.
+//
+// Owns:   nothing that outlives a batch.
+// Leaves: queueing to group commit, the commands to the functions in the database.
+//
+//   X1. One batch after the other, so commands take effect in the order in which they were sent (S10).
+//   X2. A batch that fails for one of its commands is repeated one by one: each has an outcome or an error of its own (H48).
+//   X3. Of a batch whose answer was lost nobody knows whether it was done: all of it is unavailable, and may be sent again.
+
+export interface ExecutorParts {
+  readonly pool: Pool
+  readonly schema: string
+  /** By what leases are judged: the clock of the database, or, where tests move time, the instants of the commands. */
+  readonly judgesBy: 'database' | 'commands'
+  /** What has been committed. */
+  readonly onDone: (batch: readonly Command[], results: readonly Result[]) => void
+  /** Ends what is the store's own. */
+  readonly close: () => Promise<void>
+}
+
+export class PostgresExecutor implements Executor {
+  readonly pace: Pace = { batches: 1, worthwhile: Number.POSITIVE_INFINITY }
+  readonly #parts: ExecutorParts
+  readonly #statement: string
+
+  constructor(parts: ExecutorParts) {
+    this.#parts = parts
+    this.#statement = `select ${quoted(parts.schema)}.execute($1, $2, $3) as outcomes`
+  }
+
+  async execute(batch: readonly Command[]): Promise<readonly Result[]> {
+    const results = await this.#execute(batch.map(toPrepared))
+    this.#parts.onDone(batch, results)
+    return results
+  }
+
+  close(): Promise<void> {
+    return this.#parts.close()
+  }
+
+  async #execute(batch: readonly Prepared[]): Promise<readonly Result[]> {
+    const sendable = batch.filter(prepared => 'json' in prepared)
+    if (sendable.length < batch.length) {
+      const results = [...(await this.#execute(sendable))]
+      return batch.map(prepared => ('json' in prepared ? (results.shift() as Result) : prepared))
+    }
+    if (sendable.length === 0) return []
+    try {
+      const outcomes = await this.#send(sendable)
+      return sendable.map(({ command: { name } }, index) => ({
+        ok: true,
+        outcome: fromWire(name, outcomes[index]),
+      }))
+    } catch (error) {
+      if (sendable.length === 1 || !isOfOneCommand(error)) {
+        return sendable.map(() => ({ ok: false, error: toError(error) }))
+      }
+    }
+    const results: Result[] = []
+    for (const prepared of sendable) results.push(...(await this.#execute([prepared])))
+    return results
+  }
+
+  async #send(batch: readonly Sendable[]): Promise<readonly unknown[]> {
+    const { pool, judgesBy } = this.#parts
+    const { rows } = await pool.query(this.#statement, [
+      `[${batch.map(({ json }) => json).join()}]`,
+      JSON.stringify(locksOf(batch.map(({ command }) => command))),
+      judgesBy === 'commands',
+    ])
+    return rows[0]?.outcomes as readonly unknown[]
+  }
+}
+
+interface Sendable {
+  readonly command: Command
+  readonly json: string
+}
+
+type Prepared = Sendable | Extract<Result, { readonly ok: false }>
+
+function toPrepared(command: Command): Prepared {
+  try {
+    return { command, json: toWire(command) }
+  } catch (error) {
+    return { ok: false, error: error as Error }
+  }
+}

@@ -1,0 +1,140 @@
+import { scopeIdOf, type WaitTarget } from '../../model/memory.js'
+import type { Command } from '../group-commit.js'
+
+/**
+ * What a batch locks before anything else (`take_locks`): the rows that its commands name, and those that its commands may
+ * touch through them. What is empty is left out.
+ */
+export interface Locks {
+  /** What must not be made twice at the same moment, before there is a row to lock. */
+  readonly keys?: readonly string[]
+  readonly receiverKeys?: readonly string[]
+  readonly receivers?: readonly string[]
+  /** Scopes that may end, and close their receivers. */
+  readonly scopes?: readonly string[]
+  readonly runs?: readonly string[]
+  readonly deliveries?: readonly string[]
+  /** What parked runs may be waiting for. */
+  readonly targets?: readonly string[]
+}
+
+export function locksOf(batch: readonly Command[]): Locks {
+  const locks = new Collector()
+  for (const command of batch) collect(locks, command)
+  return locks.toLocks()
+}
+
+function collect(locks: Collector, { name, input }: Command): void {
+  switch (name) {
+    case 'spawn':
+      if (input.key !== undefined) {
+        locks.add('keys', `receiver ${input.key}`)
+        locks.add('receiverKeys', input.key)
+      }
+      return
+    case 'accept':
+    case 'closeReceiver':
+      locks.add('receivers', input.receiverId)
+      locks.add('targets', input.receiverId)
+      return
+    case 'answer':
+      locks.add('keys', `answer ${input.callbackId}`)
+      return
+    case 'claim':
+    case 'reclaim':
+      locks.add('receivers', input.receiverId)
+      return
+    case 'acknowledge':
+      for (const { receiverId, callbackId } of input.claims) {
+        locks.add('receivers', receiverId)
+        locks.add('scopes', callbackId)
+      }
+      return
+    case 'release':
+    case 'giveUp':
+      locks.add('receivers', input.claim.receiverId)
+      return
+    case 'retryFailed':
+    case 'discardFailed':
+      locks.add('receivers', input.receiverId)
+      locks.add('scopes', input.callbackId)
+      return
+    case 'send':
+      locks.add('keys', `message ${input.message.id}`)
+      if (input.message.key !== undefined) locks.add('keys', `message key ${input.message.key}`)
+      return
+    case 'recordAttempt':
+    case 'releaseDelivery':
+      locks.add('deliveries', input.claim.deliveryId)
+      locks.add('targets', input.claim.deliveryId)
+      return
+    case 'cancelDelivery':
+      locks.add('deliveries', input.deliveryId)
+      locks.add('targets', input.deliveryId)
+      return
+    case 'remember':
+    case 'spawnInScope':
+    case 'sendInScope':
+    case 'exchangeInScope':
+    case 'throwCancel':
+      lockEntry(locks, input.entry)
+      return
+    case 'decide':
+      lockEntry(locks, input.entry)
+      lockTarget(locks, input.target)
+      return
+    case 'startRun':
+      locks.add('keys', `run ${input.workflow}\n${input.key}`)
+      if (input.in !== undefined) lockEntry(locks, input.in.entry)
+      if (input.acknowledges !== undefined) {
+        locks.add('receivers', input.acknowledges.receiverId)
+        locks.add('scopes', input.acknowledges.callbackId)
+      }
+      return
+    case 'park':
+      locks.add('runs', input.claim.runId)
+      for (const { target } of input.waits) lockTarget(locks, target)
+      return
+    case 'endRun':
+      locks.add('runs', input.claim.runId)
+      locks.add('scopes', input.claim.runId)
+      locks.add('targets', input.claim.runId)
+      return
+    case 'releaseRun':
+      locks.add('runs', input.claim.runId)
+      return
+    case 'retryRun':
+    case 'cancelRun':
+      locks.add('runs', input.runId)
+      locks.add('scopes', input.runId)
+      locks.add('targets', input.runId)
+      return
+  }
+}
+
+type EntryOf = Extract<Command, { readonly name: 'remember' }>['input']['entry']
+
+function lockEntry(locks: Collector, entry: EntryOf): void {
+  if (entry.type === 'run') locks.add('runs', scopeIdOf(entry))
+  else locks.add('receivers', entry.claim.receiverId)
+}
+
+/** What ends a wait, and parking beside it, happen one after the other (S20). */
+function lockTarget(locks: Collector, target: WaitTarget): void {
+  if ('receiverId' in target) locks.add('receivers', target.receiverId)
+  if ('deliveryId' in target) locks.add('deliveries', target.deliveryId)
+  if ('runId' in target) locks.add('runs', target.runId)
+}
+
+class Collector {
+  readonly #found = new Map<keyof Locks, Set<string>>()
+
+  add(kind: keyof Locks, name: string): void {
+    const names = this.#found.get(kind) ?? new Set()
+    this.#found.set(kind, names.add(name))
+  }
+
+  toLocks(): Locks {
+    return Object.fromEntries([...this.#found].map(([kind, names]) => [kind, [...names]]))
+  }
+}

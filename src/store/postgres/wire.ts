@@ -1,0 +1,35 @@
+import { InvalidOptionsError } from '../../errors.js'
+import type { Command } from '../group-commit.js'
+import type { CommandName, Outcome } from '../store.js'
+import { toBase64 } from './bytes.js'
+import type { Codec } from './codec.js'
+import { CODECS } from './commands.js'
+
+// How a batch crosses to the database, and what became of it comes back: as JSON, bytes in base64. What may hold anything,
+// such as an error's message, is JSON in a text, which the database keeps without looking inside.
+
+/**
+ * The command as JSON text.
+ *
+ * @throws InvalidOptionsError for a text that Postgres cannot keep: with NUL, or half a surrogate pair.
+ */
+export function toWire({ name, input }: Command): string {
+  const { toWire: encode } = CODECS[name] as { readonly toWire?: (input: unknown) => unknown }
+  const json = JSON.stringify({ name, input: encode === undefined ? input : encode(input) }, bytesInBase64)
+  if (UNSTORABLE.test(json)) {
+    throw new InvalidOptionsError('A text that is to be stored must be well-formed Unicode, without NUL')
+  }
+  return json
+}
+
+export function fromWire<N extends CommandName>(name: N, wire: unknown): Outcome<N> {
+  const { fromWire: decode } = CODECS[name] as Codec<N>
+  return decode === undefined ? (wire as Outcome<N>) : decode(wire as never)
+}
+
+/** An escape of NUL or of half a surrogate pair, which `JSON.stringify` writes for nothing else. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/
+
+function bytesInBase64(_: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? toBase64(value) : value
+}
