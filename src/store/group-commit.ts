@@ -264,14 +264,7 @@ class GroupCommit {
       else reject(result.error)
     }
     if (this.#listeners.size === 0) return
-    for (const [index, { command }] of batch.entries()) {
-      const result = results[index]
-      if (result?.ok) this.#wake(command, result.outcome)
-    }
-  }
-
-  #wake<N extends CommandName>(command: { readonly name: N; readonly input: Input<N> }, outcome: unknown) {
-    this.#tell(wakesAfter[command.name]?.(command.input, outcome as Outcome<N>) ?? [])
+    for (const [index, { command }] of batch.entries()) this.#tell(wakesOf(command, results[index]))
   }
 
   #tell(wakes: readonly Wake[]): void {
@@ -279,6 +272,14 @@ class GroupCommit {
       for (const listener of [...this.#listeners]) listener(wake)
     }
   }
+}
+
+/** Whom to wake for what became of a command. */
+export function wakesOf<N extends CommandName>(
+  { name, input }: { readonly name: N; readonly input: Input<N> },
+  result: Result | undefined,
+): readonly Wake[] {
+  return result?.ok === true ? (wakesAfter[name]?.(input, result.outcome as Outcome<N>) ?? []) : []
 }
 
 /** What strangers or callers add to the store. */

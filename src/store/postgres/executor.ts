@@ -1,8 +1,8 @@
 import type { Command, Executor, Pace, Result } from '../group-commit.js'
+import type { Connections } from './connections.js'
 import { isOfOneCommand, toError } from './fault.js'
 import { locksOf } from './locks.js'
-import { quoted } from './migrate.js'
-import type { Pool } from './pool.js'
+import { quoted } from './names.js'
 import { fromWire, toWire } from './wire.js'
 
 // Batches, each one statement and so one round trip, one transaction, one commit.
@@ -15,7 +15,7 @@ import { fromWire, toWire } from './wire.js'
 //   X3. Of a batch whose answer was lost nobody knows whether it was done: all of it is unavailable, and may be sent again.
 
 export interface ExecutorParts {
-  readonly pool: Pool
+  readonly connections: Connections
   readonly schema: string
   /** By what leases are judged: the clock of the database, or, where tests move time, the instants of the commands. */
   readonly judgesBy: 'database' | 'commands'
@@ -69,8 +69,8 @@ export class PostgresExecutor implements Executor {
   }
 
   async #send(batch: readonly Sendable[]): Promise<readonly unknown[]> {
-    const { pool, judgesBy } = this.#parts
-    const { rows } = await pool.query(this.#statement, [
+    const { connections, judgesBy } = this.#parts
+    const { rows } = await connections.query(this.#statement, [
       `[${batch.map(({ json }) => json).join()}]`,
       JSON.stringify(locksOf(batch.map(({ command }) => command))),
       judgesBy === 'commands',

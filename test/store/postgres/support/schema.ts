@@ -1,6 +1,12 @@
 import pg from 'pg'
+import { systemClock } from '../../../../src/core/clock.js'
+import { Connections } from '../../../../src/store/postgres/connections.js'
+import {
+  createPostgres,
+  type PostgresSettings,
+  SETTINGS,
+} from '../../../../src/store/postgres/create-postgres.js'
 import { migrate } from '../../../../src/store/postgres/migrate.js'
-import { createPostgres, type PostgresSettings } from '../../../../src/store/postgres/postgres.js'
 import type { Store } from '../../../../src/store/store.js'
 
 let pool: pg.Pool | undefined
@@ -23,10 +29,16 @@ let emptied: string | undefined
 /** An empty store, in a schema that this process uses again for each: making one takes longer than emptying it. */
 export async function emptyStore(settings: Partial<PostgresSettings> = {}): Promise<Store> {
   const schema = emptied ?? newSchema()
-  if (emptied === undefined) await migrate(testPool(), schema)
+  if (emptied === undefined) await migrate(new Connections(testPool(), systemClock), schema)
   else await empty(schema)
   emptied = schema
-  return createPostgres({ pool: testPool(), schema, migrate: false, judgesBy: 'commands', ...settings })
+  return createPostgres(async () => ({ pool: testPool(), end: async () => {} }), {
+    ...SETTINGS,
+    schema,
+    migrate: false,
+    judgesBy: 'commands',
+    ...settings,
+  })
 }
 
 async function empty(schema: string): Promise<void> {
