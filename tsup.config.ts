@@ -3,6 +3,7 @@ import { defineConfig } from 'tsup'
 const subpaths = {
   index: 'src/index.ts',
   sqlite: 'src/store/sqlite/sqlite.ts',
+  postgres: 'src/store/postgres/postgres.ts',
   testing: 'src/testing/testing.ts',
 }
 
