@@ -1,3 +1,4 @@
+import type { JoinedCommands, Transaction } from './joining.js'
 import type { NodeCommands } from './nodes.js'
 import type { CallbackCommands, ReceiverCommands } from './receiving.js'
 import type { RunCommands } from './running.js'
@@ -47,6 +48,8 @@ export type StoreSession = {
 } & {
   /** Calls back, after the commit, for what this or another node changed. Returns how to stop. */
   subscribe(listener: (wake: Wake) => void): () => void
+  /** Commands as part of a transaction of the caller's, where the store is in his database. */
+  readonly within?: (transaction: Transaction) => JoinedCommands
   /** What the operator should know about how the store runs here; it is logged when the server opens. */
   readonly note?: string
   /** Waits for the commands under way, then lets go of the store. */

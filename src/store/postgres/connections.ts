@@ -15,12 +15,13 @@ export interface ConnectionBounds {
 
 export const BOUNDS: ConnectionBounds = { connectMs: 5_000, queryMs: 10_000 }
 
+/** Those whose errors are listened to already. */
+const heardOf = new WeakSet<Client>()
+
 export class Connections {
   readonly #pool: Pool
   readonly #clock: Clock
   readonly #bounds: ConnectionBounds
-  /** Connections that have a listener for their errors. */
-  readonly #known = new WeakSet<Client>()
 
   constructor(pool: Pool, clock: Clock, bounds: ConnectionBounds = BOUNDS) {
     this.#pool = pool
@@ -54,8 +55,8 @@ export class Connections {
     const taking = this.#pool.connect()
     try {
       const client = await within(this.#clock, this.#bounds.connectMs, 'connecting to Postgres', taking)
-      if (!this.#known.has(client)) client.on('error', ignore)
-      this.#known.add(client)
+      if (!heardOf.has(client)) client.on('error', ignore)
+      heardOf.add(client)
       return client
     } catch (error) {
       // One that comes too late goes back to whoever is next.

@@ -4,6 +4,7 @@ import type { Store, StoreSession } from '../store.js'
 import { Connections } from './connections.js'
 import { PostgresExecutor } from './executor.js'
 import { toError } from './fault.js'
+import { joinTransaction } from './joining.js'
 import { checkMigrated, migrate } from './migrate.js'
 import { Notices } from './notices.js'
 import type { Pool } from './pool.js'
@@ -81,6 +82,7 @@ async function openSession(
         for (const stop of stops) stop()
       }
     },
+    within: transaction => joinTransaction(transaction, schema),
     ...(hears ? {} : { note: DEAF }),
   }
 }

@@ -1,6 +1,7 @@
 import { COMMAND_NAMES } from './commands.js'
 import { COMMON } from './sql/common.js'
 import { executeFunction } from './sql/execute.js'
+import { JOINING } from './sql/joining.js'
 import { NODES } from './sql/nodes.js'
 import { OUTBOX } from './sql/outbox.js'
 import { RECEIVING } from './sql/receiving.js'
@@ -19,6 +20,16 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
-    sql: [TABLES, COMMON, NODES, RECEIVING, OUTBOX, SCOPES, RUNS, executeFunction(COMMAND_NAMES)].join('\n'),
+    sql: [
+      TABLES,
+      COMMON,
+      NODES,
+      RECEIVING,
+      OUTBOX,
+      SCOPES,
+      RUNS,
+      executeFunction(COMMAND_NAMES),
+      JOINING,
+    ].join('\n'),
   },
 ]

@@ -1,6 +1,5 @@
 import { InvalidOptionsError } from '../../errors.js'
-import type { Command } from '../group-commit.js'
-import type { CommandName, Outcome } from '../store.js'
+import type { CommandName, Input, Outcome } from '../store.js'
 import { toBase64 } from './bytes.js'
 import type { Codec } from './codec.js'
 import { CODECS } from './commands.js'
@@ -13,7 +12,13 @@ import { CODECS } from './commands.js'
  *
  * @throws InvalidOptionsError for a text that Postgres cannot keep: with NUL, or half a surrogate pair.
  */
-export function toWire({ name, input }: Command): string {
+export function toWire<N extends CommandName>({
+  name,
+  input,
+}: {
+  readonly name: N
+  readonly input: Input<N>
+}): string {
   const { toWire: encode } = CODECS[name] as { readonly toWire?: (input: unknown) => unknown }
   const json = JSON.stringify({ name, input: encode === undefined ? input : encode(input) }, bytesInBase64)
   if (UNSTORABLE.test(json)) {

@@ -1,0 +1,14 @@
+// The way in for a transaction of the caller's. It only inserts: no lock is taken beyond those of its own rows, and nothing
+// is raised for a key that is there already.
+
+export const JOINING = `
+create function within_transaction(command jsonb) returns jsonb language plpgsql volatile
+  set search_path from current
+as $$
+begin
+  case command->>'name'
+    when 'send' then return send(command->'input', null);
+    when 'startRun' then return start_run(command->'input', null);
+  end case;
+end $$;
+`
