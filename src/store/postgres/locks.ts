@@ -14,6 +14,8 @@ export interface Locks {
   readonly scopes?: readonly string[]
   readonly runs?: readonly string[]
   readonly deliveries?: readonly string[]
+  /** Epochs under which everything that is being sent may be given back. */
+  readonly senders?: readonly string[]
   /** What parked runs may be waiting for. */
   readonly targets?: readonly string[]
 }
@@ -67,6 +69,9 @@ function collect(locks: Collector, { name, input }: Command): void {
     case 'releaseDelivery':
       locks.add('deliveries', input.claim.deliveryId)
       locks.add('targets', input.claim.deliveryId)
+      return
+    case 'reclaimDeliveries':
+      locks.add('senders', String(input.epoch))
       return
     case 'cancelDelivery':
       locks.add('deliveries', input.deliveryId)
