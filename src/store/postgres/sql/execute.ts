@@ -3,7 +3,7 @@
 /** `commands`: the names of the functions; none other can be called. */
 export function executeFunction(commands: readonly string[]): string {
   const branches = commands.map(
-    name => `when '${name}' then ${functionOf(name)}(command->'input', judged_at)`,
+    name => `when '${name}' then outcome := ${functionOf(name)}(command->'input', judged_at);`,
   )
   return `
 -- Takes everything that the batch will lock first, each kind in one order, whatever the order of the commands: two batches
@@ -46,6 +46,7 @@ create function execute(batch jsonb, locks jsonb, judges_by_commands boolean) re
 as $$
 declare
   command jsonb;
+  outcome jsonb;
   outcomes jsonb[] := '{}';
   clock bigint := trunc(extract(epoch from clock_timestamp()) * 1000);
   judged_at bigint;
@@ -59,10 +60,11 @@ begin
   if locks <> '{}' then perform take_locks(locks); end if;
   for command in select value from jsonb_array_elements(batch) loop
     judged_at := case when judges_by_commands then (command->'input'->>'now')::bigint else clock end;
-    outcomes := outcomes || coalesce(
-      case command->>'name'
-        ${branches.join('\n        ')}
-      end, 'null');
+    -- A statement, so that only what is called is prepared.
+    case command->>'name'
+      ${branches.join('\n      ')}
+    end case;
+    outcomes := outcomes || coalesce(outcome, 'null');
   end loop;
   return to_jsonb(outcomes);
 end $$;

@@ -37,8 +37,6 @@ create table mailboxes (
   seq bigint not null default 0,
   unread integer not null default 0,
   failed integer not null default 0,
-  -- Whether any callback was ever put into a group.
-  grouped boolean not null default false,
   keyless boolean not null,
   epoch bigint,
   expires_at bigint,
@@ -87,6 +85,7 @@ create table callbacks (
 ) with (fillfactor = 70);
 create unique index callbacks_id on callbacks (id);
 create index callbacks_ready on callbacks (receiver, seq) where state = 'ready';
+create index callbacks_in_groups on callbacks (receiver, seq) where state = 'ready' and grp is not null;
 create index callbacks_delayed on callbacks (receiver, due_at, seq) where state = 'delayed';
 create index callbacks_due on callbacks (due_at) where state = 'delayed';
 create index callbacks_queued on callbacks (receiver, grp, seq) where state = 'queued';
