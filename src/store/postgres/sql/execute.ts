@@ -27,16 +27,23 @@ begin
         union select receiver_id from mailboxes where scope in (select jsonb_array_elements_text(locks->'scopes')))
       order by receiver_id for update;
   end if;
-  if locks ? 'runs' or locks ? 'targets' then
+  if locks ? 'runs' or locks ? 'runKeys' or locks ? 'scopes' or locks ? 'targets' then
     perform from runs
       where no in (
         select no from runs where id in (select jsonb_array_elements_text(locks->'runs'))
+        union select r.no from runs r, jsonb_array_elements_text(locks->'runKeys') pair
+               where r.workflow = pair::jsonb->>0 and r.key = pair::jsonb->>1
+        union select run from memories
+               where scope in (select jsonb_array_elements_text(locks->'scopes')) and run is not null
         union select run from waits where target in (select jsonb_array_elements_text(locks->'targets')))
       order by no for update;
   end if;
-  if locks ? 'deliveries' then
+  if locks ? 'deliveries' or locks ? 'scopes' then
     perform from deliveries
-      where id in (select jsonb_array_elements_text(locks->'deliveries')) order by id for update;
+      where id in (
+        select jsonb_array_elements_text(locks->'deliveries')
+        union select id from deliveries where scope in (select jsonb_array_elements_text(locks->'scopes')))
+      order by id for update;
   end if;
 end $$;
 
