@@ -16,6 +16,8 @@ export interface Locks {
   /** Workflow and key of each, in JSON. */
   readonly runKeys?: readonly string[]
   readonly deliveries?: readonly string[]
+  /** Epochs under which everything that is being sent may be given back. */
+  readonly senders?: readonly string[]
   /** What parked runs may be waiting for. */
   readonly targets?: readonly string[]
 }
@@ -69,6 +71,9 @@ function collect(locks: Collector, { name, input }: Command): void {
     case 'releaseDelivery':
       locks.add('deliveries', input.claim.deliveryId)
       locks.add('targets', input.claim.deliveryId)
+      return
+    case 'reclaimDeliveries':
+      locks.add('senders', String(input.epoch))
       return
     case 'cancelDelivery':
       locks.add('deliveries', input.deliveryId)

@@ -1,11 +1,13 @@
 import { COMMAND_NAMES } from './commands.js'
 import { COMMON } from './sql/common.js'
+import { DISPATCHING } from './sql/dispatching.js'
 import { executeFunction } from './sql/execute.js'
 import { NODES } from './sql/nodes.js'
 import { OUTBOX } from './sql/outbox.js'
 import { RECEIVING } from './sql/receiving.js'
 import { RUNS } from './sql/runs.js'
 import { SCOPES } from './sql/scopes.js'
+import { SWEEPING } from './sql/sweeping.js'
 import { TABLES } from './sql/tables.js'
 
 // The schema, as numbered steps. A step that has been released is never edited: a change is a new step.
@@ -19,6 +21,9 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
-    sql: [TABLES, COMMON, NODES, RECEIVING, OUTBOX, SCOPES, RUNS, executeFunction(COMMAND_NAMES)].join('\n'),
+    sql: [
+      ...[TABLES, COMMON, NODES, RECEIVING, OUTBOX, DISPATCHING, SCOPES, RUNS, SWEEPING],
+      executeFunction(COMMAND_NAMES),
+    ].join('\n'),
   },
 ]

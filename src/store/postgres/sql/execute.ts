@@ -38,11 +38,13 @@ begin
         union select run from waits where target in (select jsonb_array_elements_text(locks->'targets')))
       order by no for update;
   end if;
-  if locks ? 'deliveries' or locks ? 'scopes' then
+  if locks ? 'deliveries' or locks ? 'scopes' or locks ? 'senders' then
     perform from deliveries
       where id in (
         select jsonb_array_elements_text(locks->'deliveries')
-        union select id from deliveries where scope in (select jsonb_array_elements_text(locks->'scopes')))
+        union select id from deliveries where scope in (select jsonb_array_elements_text(locks->'scopes'))
+        union select id from deliveries
+               where epoch in (select jsonb_array_elements_text(locks->'senders')::bigint) and status = 'sending')
       order by id for update;
   end if;
 end $$;
