@@ -6,6 +6,10 @@ export function executeFunction(commands: readonly string[]): string {
     name => `when '${name}' then outcome := ${functionOf(name)}(command->'input', judged_at);`,
   )
   return `
+-- An array, and never a list to join with: a join may look at all of the other side.
+create function texts(list jsonb) returns text[] language sql immutable
+  return array(select jsonb_array_elements_text(list));
+
 -- Takes everything that the batch will lock first, each kind in one order, whatever the order of the commands: two batches
 -- that touch the same rows wait for one another and never in a circle. Keys before receivers, receivers before runs, runs
 -- before deliveries; what is found by looking (claims, take-overs, sweeps) skips what is locked and waits for nothing.
@@ -21,30 +25,30 @@ begin
   end if;
   if locks ? 'receivers' or locks ? 'scopes' or locks ? 'receiverKeys' then
     perform from mailboxes
-      where receiver_id in (
+      where receiver_id = any(array(
         select jsonb_array_elements_text(locks->'receivers')
-        union select id from receivers where key in (select jsonb_array_elements_text(locks->'receiverKeys'))
-        union select receiver_id from mailboxes where scope in (select jsonb_array_elements_text(locks->'scopes')))
+        union select id from receivers where key = any(texts(locks->'receiverKeys'))
+        union select receiver_id from mailboxes where scope = any(texts(locks->'scopes'))))
       order by receiver_id for update;
   end if;
   if locks ? 'runs' or locks ? 'runKeys' or locks ? 'scopes' or locks ? 'targets' then
     perform from runs
-      where no in (
-        select no from runs where id in (select jsonb_array_elements_text(locks->'runs'))
-        union select r.no from runs r, jsonb_array_elements_text(locks->'runKeys') pair
-               where r.workflow = pair::jsonb->>0 and r.key = pair::jsonb->>1
-        union select run from memories
-               where scope in (select jsonb_array_elements_text(locks->'scopes')) and run is not null
-        union select run from waits where target in (select jsonb_array_elements_text(locks->'targets')))
+      where no = any(array(
+        select no from runs where id = any(texts(locks->'runs'))
+        union select r.no from jsonb_array_elements_text(locks->'runKeys') pair
+              cross join lateral (select no from runs
+                                   where workflow = pair::jsonb->>0 and key = pair::jsonb->>1 limit 1) r
+        union select run from memories where scope = any(texts(locks->'scopes')) and run is not null
+        union select run from waits where target = any(texts(locks->'targets'))))
       order by no for update;
   end if;
   if locks ? 'deliveries' or locks ? 'scopes' or locks ? 'senders' then
     perform from deliveries
-      where id in (
+      where id = any(array(
         select jsonb_array_elements_text(locks->'deliveries')
-        union select id from deliveries where scope in (select jsonb_array_elements_text(locks->'scopes'))
+        union select id from deliveries where scope = any(texts(locks->'scopes'))
         union select id from deliveries
-               where epoch in (select jsonb_array_elements_text(locks->'senders')::bigint) and status = 'sending')
+               where epoch = any(texts(locks->'senders')::bigint[]) and status = 'sending'))
       order by id for update;
   end if;
 end $$;
@@ -52,6 +56,12 @@ end $$;
 create function execute(batch jsonb, locks jsonb, judges_by_commands boolean) returns jsonb language plpgsql volatile
   set search_path from current
   set lock_timeout = '1s'
+  -- A table may have been empty when its statistics were made, and be full now. So nothing depends on them: every statement
+  -- has an index to go by, and goes by it.
+  set enable_seqscan = off
+  set enable_bitmapscan = off
+  set plan_cache_mode = force_generic_plan
+  set jit = off
 as $$
 declare
   command jsonb;
