@@ -7,6 +7,7 @@ import type {
   ReceiverCommands,
   SpawnOutcome,
 } from '../../receiving.js'
+import type { Conflict } from '../../scoping.js'
 import { fromAnswer, fromBase64, toAnswer } from '../bytes.js'
 import { type Codecs, orUndefined } from '../codec.js'
 
@@ -19,15 +20,20 @@ export function toCallback<T extends { readonly body: string }>(
   return { ...wire, body: fromBase64(wire.body) }
 }
 
-type SpawnWire =
-  | Extract<SpawnOutcome, { readonly type: 'spawned' }>
-  | { readonly type: 'conflict'; readonly source: string }
+export interface ConflictWire {
+  readonly type: 'conflict'
+  readonly source: string
+}
+
+type SpawnWire = Extract<SpawnOutcome, { readonly type: 'spawned' }> | ConflictWire
+
+function toSpawnOutcome(wire: SpawnWire): SpawnOutcome {
+  return wire.type === 'spawned' ? wire : toConflict(wire)
+}
 
 /** The database knows which source is in the way, the model how to say so. */
-export function toSpawnOutcome(wire: SpawnWire): SpawnOutcome {
-  if (wire.type === 'spawned') return wire
-  const message = patchConflict({ source: wire.source, inline: [] }, { brings: ['verify'] })
-  return { type: 'conflict', message: message ?? '' }
+export function toConflict({ type, source }: ConflictWire): Conflict {
+  return { type, message: patchConflict({ source, inline: [] }, { brings: ['verify'] }) ?? '' }
 }
 
 type ClaimWire = Omit<ClaimOutcome, 'callbacks' | 'ungrouped'> & {

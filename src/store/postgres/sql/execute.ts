@@ -31,17 +31,22 @@ begin
         union select receiver_id from mailboxes where scope = any(texts(locks->'scopes'))))
       order by receiver_id for update;
   end if;
-  if locks ? 'runs' or locks ? 'targets' then
+  if locks ? 'runs' or locks ? 'runKeys' or locks ? 'scopes' or locks ? 'targets' then
     perform from runs
       where no = any(array(
         select no from runs where id = any(texts(locks->'runs'))
+        union select r.no from jsonb_array_elements_text(locks->'runKeys') pair
+              cross join lateral (select no from runs
+                                   where workflow = pair::jsonb->>0 and key = pair::jsonb->>1 limit 1) r
+        union select run from memories where scope = any(texts(locks->'scopes')) and run is not null
         union select run from waits where target = any(texts(locks->'targets'))))
       order by no for update;
   end if;
-  if locks ? 'deliveries' or locks ? 'senders' then
+  if locks ? 'deliveries' or locks ? 'scopes' or locks ? 'senders' then
     perform from deliveries
       where id = any(array(
         select jsonb_array_elements_text(locks->'deliveries')
+        union select id from deliveries where scope = any(texts(locks->'scopes'))
         union select id from deliveries
                where epoch = any(texts(locks->'senders')::bigint[]) and status = 'sending'))
       order by id for update;
