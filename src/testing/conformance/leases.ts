@@ -166,6 +166,7 @@ export const leases: Area = {
         trial.pass(LEASE - 1)
         assert.equal((await trial.find(receiver.token)).state, 'open')
         trial.pass(1)
+        await trial.noticeLosses()
         assert.equal((await trial.find(receiver.token)).state, 'closed')
         assert.deepEqual(await trial.post(receiver, 'late'), { type: 'ended', state: 'closed' })
         assert.equal((await trial.claim(receiver, { limit: 0 })).state, 'closed')

@@ -192,6 +192,7 @@ export const waking: Area = {
         const before = await news(trial, { receiverIds })
         assert.deepEqual([...before.receiverIds].sort(), [closed.id, 'rcv_nobody'].sort())
         trial.pass(LEASE)
+        await trial.noticeLosses()
         const after = await news(trial, { receiverIds })
         assert.deepEqual([...after.receiverIds].sort(), receiverIds.filter(id => id !== open.id).sort())
       },
