@@ -18,15 +18,15 @@ begin
 end $$;
 
 -- With the keys of what it is parked for.
-create function run_summary(run runs) returns jsonb language plpgsql stable as $$
+create function run_summary(r runs) returns jsonb language plpgsql stable as $$
 declare
   waiting jsonb := '[]';
 begin
-  if run.status = 'parked' then
+  if r.status = 'parked' then
     select coalesce(jsonb_agg(w.key order by w.no), '[]') into waiting
-      from (select key, min(no) as no from waits where waits.run = run_summary.run.no group by key) w;
+      from (select key, min(no) as no from waits where run = r.no group by key) w;
   end if;
-  return run_json(run, input_of(run)) || jsonb_build_object('waitingFor', waiting);
+  return run_json(r, input_of(r)) || jsonb_build_object('waitingFor', waiting);
 end $$;
 
 create function find_run(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$

@@ -132,22 +132,22 @@ end $$;
 create function cancel_run(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
   now bigint := (c->>'now')::bigint;
-  run runs;
+  asked runs;
 begin
-  select * into run from runs where id = c->>'runId' and ended_at is null and cancellation = 'none' for update;
+  select * into asked from runs where id = c->>'runId' and ended_at is null and cancellation = 'none' for update;
   if not found then return 'false'; end if;
-  if run.fence = 0 then
+  if asked.fence = 0 then
     update runs set status = 'cancelled', cancellation = 'requested', cancel_reason = c->>'reason', ended_at = now
-     where no = run.no;
-    perform resume(run.id, now);
+     where no = asked.no;
+    perform resume(asked.id, now);
     return 'true';
   end if;
   update runs
      set cancellation = 'requested', cancel_reason = c->>'reason',
          status = case status when 'parked' then 'due' else status end,
          due_at = case status when 'running' then due_at else now end
-   where no = run.no;
-  if run.status = 'parked' then delete from waits where waits.run = cancel_run.run.no; end if;
+   where no = asked.no;
+  if asked.status = 'parked' then delete from waits where run = asked.no; end if;
   return 'true';
 end $$;
 `
