@@ -23,13 +23,9 @@ type VerbWire<N extends Verb> = Exclude<Outcome<N>, Known | Conflict> | KnownWir
 
 type RememberWire =
   /** Without a memory it is the one that was given. */
-  | { readonly type: 'remembered'; readonly memory?: MemoryWire }
-  | KnownWire
-  | { readonly type: 'lost' }
+  { readonly type: 'remembered'; readonly memory?: MemoryWire } | KnownWire | { readonly type: 'lost' }
 
-type DecideWire =
-  | Exclude<DecideOutcome, { readonly type: 'ended' }>
-  | ({ readonly type: 'ended' } & EndWire)
+type DecideWire = Exclude<DecideOutcome, { readonly type: 'ended' }> | ({ readonly type: 'ended' } & EndWire)
 
 export const SCOPE_CODECS: Codecs<keyof ScopeCommands> = {
   recall: { fromWire: toRecall },
