@@ -32,7 +32,7 @@ export type CallbackIds = Pick<CallbackRecord, 'id' | 'receiverId'>
 /** Where a result was: its bytes are in a column of their own. */
 type ResultType = Result['type']
 
-type EndFacts =
+export type EndFacts =
   | { readonly type: 'callback'; readonly callback: CallbackIds }
   | { readonly type: 'run_done' | 'run_failed'; readonly result: ResultType }
   | Exclude<WaitEnd, { readonly type: 'callback' | 'run_done' | 'run_failed' }>
@@ -43,7 +43,7 @@ interface TimedFacts {
   readonly end?: EndFacts
 }
 
-type Facts =
+export type Facts =
   | Begun<'send' | 'start'>
   | Exclude<Memory, Begun<Verb>>
   | { readonly verb: 'spawn'; readonly receiverId: string }
@@ -61,18 +61,26 @@ type Facts =
 /** `size`: how many bytes it brings when it is read. */
 export function toColumns(memory: Memory): MemoryColumns & { readonly size: number } {
   const end = endOf(memory)
-  const bytes = resultOf(memory, end)?.bytes ?? null
+  const bytes = bytesOf(memory)
   const size = bytes?.length ?? (end?.type === 'callback' ? end.callback.body.length : 0)
   return { facts: JSON.stringify(toFacts(memory)), bytes, size }
 }
 
-export function toMemory({ facts: json, bytes }: MemoryColumns, joined: Joined): Memory {
-  const facts = JSON.parse(json) as Facts
-  const toResult = (type: ResultType): Result => ({ type, bytes: bytes ?? new Uint8Array() })
+export function toMemory({ facts, bytes }: MemoryColumns, joined: Joined): Memory {
+  return fromFacts(JSON.parse(facts) as Facts, bytes, joined)
+}
+
+/** The bytes of its result. */
+export function bytesOf(memory: Memory): Uint8Array | null {
+  return resultOf(memory, endOf(memory))?.bytes ?? null
+}
+
+export function fromFacts(facts: Facts, bytes: Uint8Array | null, joined: Joined): Memory {
+  const toResult = resultWith(bytes)
   const toTimed = ({ deadlineAt, within, end }: TimedFacts) => ({
     ...optional('deadlineAt', deadlineAt),
     ...optional('within', within),
-    ...optional('end', end && toEnd(end, joined, toResult)),
+    ...optional('end', end && fromEndFacts(end, bytes, joined)),
   })
   if (facts.verb === 'wait' || facts.verb === 'sleep') return { verb: facts.verb, ...toTimed(facts) }
   if (facts.verb === 'exchange' && 'receiverId' in facts) {
@@ -96,7 +104,7 @@ export function toMemory({ facts: json, bytes }: MemoryColumns, joined: Joined):
   }
 }
 
-function toFacts(memory: Memory): Facts {
+export function toFacts(memory: Memory): Facts {
   if (!hasBegun(memory)) return memory
   switch (memory.verb) {
     case 'spawn':
@@ -149,16 +157,20 @@ function endFacts(end: WaitEnd): EndFacts {
   }
 }
 
-function toEnd(end: EndFacts, joined: Joined, toResult: (type: ResultType) => Result): WaitEnd {
+export function fromEndFacts(end: EndFacts, bytes: Uint8Array | null, joined: Joined): WaitEnd {
   switch (end.type) {
     case 'callback':
       return { type: end.type, callback: joined.callback(end.callback) }
     case 'run_done':
     case 'run_failed':
-      return { type: end.type, result: toResult(end.result) }
+      return { type: end.type, result: resultWith(bytes)(end.result) }
     default:
       return end
   }
+}
+
+function resultWith(bytes: Uint8Array | null): (type: ResultType) => Result {
+  return type => ({ type, bytes: bytes ?? new Uint8Array() })
 }
 
 function resultOf(memory: Memory, end: WaitEnd | undefined): Result | undefined {

@@ -1,4 +1,4 @@
-import { NOT_DURABLE, startPostgres } from './postgres-server.js'
+import { NOT_DURABLE, startPostgres } from '../../scripts/postgres.mjs'
 
 /** One server for the whole test run: the one of LONGLINE_TEST_POSTGRES, or one of our own. */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {

@@ -3,7 +3,7 @@ import type { CommandName, Input, Outcome } from '../store.js'
 /** How the input of a command becomes JSON, where it is not JSON already, and how JSON becomes its outcome. */
 export interface Codec<N extends CommandName> {
   readonly toWire?: (input: Input<N>) => unknown
-  readonly fromWire?: (wire: never) => Outcome<N>
+  readonly fromWire?: (wire: never, input: Input<N>) => Outcome<N>
 }
 
 /** For each of these commands, what it needs: `{}` where its input and outcome are JSON as they are. */

@@ -54,9 +54,9 @@ export class PostgresExecutor implements Executor {
     if (sendable.length === 0) return []
     try {
       const outcomes = await this.#send(sendable)
-      return sendable.map(({ command: { name } }, index) => ({
+      return sendable.map(({ command: { name, input } }, index) => ({
         ok: true,
-        outcome: fromWire(name, outcomes[index]),
+        outcome: fromWire(name, outcomes[index], input),
       }))
     } catch (error) {
       if (sendable.length === 1 || !isOfOneCommand(error)) {

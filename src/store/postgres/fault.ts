@@ -10,6 +10,9 @@ import {
 /** Raised by `execute` itself. */
 const NOT_READ_COMMITTED = 'LL001'
 
+/** Raised by a command that makes no sense, with words for the one who sent it. */
+const REFUSED = 'LL002'
+
 /** The rows of the batch are to blame, not the database: its other commands can be carried out. */
 export function isOfOneCommand(error: unknown): boolean {
   const code = codeOf(error)
@@ -30,6 +33,7 @@ export function toError(error: unknown): LonglineError {
       cause,
     })
   }
+  if (code === REFUSED) return new InvalidOptionsError(wordsOf(error))
   if (code === '53100') {
     return new StoreUnusableError({ reason: 'full', message: 'The disk of Postgres is full', cause })
   }

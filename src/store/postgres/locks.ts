@@ -10,10 +10,14 @@ export interface Locks {
   readonly keys?: readonly string[]
   readonly receiverKeys?: readonly string[]
   readonly receivers?: readonly string[]
-  /** Scopes that may end, and close their receivers. */
+  /** Scopes that may end: they close their receivers, and let go of their runs and deliveries. */
   readonly scopes?: readonly string[]
   readonly runs?: readonly string[]
+  /** Workflow and key of each, in JSON. */
+  readonly runKeys?: readonly string[]
   readonly deliveries?: readonly string[]
+  /** Epochs under which everything that is being sent may be given back. */
+  readonly senders?: readonly string[]
   /** What parked runs may be waiting for. */
   readonly targets?: readonly string[]
 }
@@ -68,6 +72,9 @@ function collect(locks: Collector, { name, input }: Command): void {
       locks.add('deliveries', input.claim.deliveryId)
       locks.add('targets', input.claim.deliveryId)
       return
+    case 'reclaimDeliveries':
+      locks.add('senders', String(input.epoch))
+      return
     case 'cancelDelivery':
       locks.add('deliveries', input.deliveryId)
       locks.add('targets', input.deliveryId)
@@ -82,10 +89,16 @@ function collect(locks: Collector, { name, input }: Command): void {
     case 'decide':
       lockEntry(locks, input.entry)
       lockTarget(locks, input.target)
+      // Its delivery may die of it.
+      if (input.target.type === 'exchange') locks.add('targets', input.target.deliveryId)
       return
     case 'startRun':
       locks.add('keys', `run ${input.workflow}\n${input.key}`)
-      if (input.in !== undefined) lockEntry(locks, input.in.entry)
+      if (input.in !== undefined) {
+        lockEntry(locks, input.in.entry)
+        // One that is there already is remembered.
+        locks.add('runKeys', JSON.stringify([input.workflow, input.key]))
+      }
       if (input.acknowledges !== undefined) {
         locks.add('receivers', input.acknowledges.receiverId)
         locks.add('scopes', input.acknowledges.callbackId)

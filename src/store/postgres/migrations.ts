@@ -1,5 +1,6 @@
 import { COMMAND_NAMES } from './commands.js'
 import { COMMON } from './sql/common.js'
+import { DISPATCHING } from './sql/dispatching.js'
 import { executeFunction } from './sql/execute.js'
 import { JOINING } from './sql/joining.js'
 import { NODES } from './sql/nodes.js'
@@ -7,6 +8,7 @@ import { OUTBOX } from './sql/outbox.js'
 import { RECEIVING } from './sql/receiving.js'
 import { RUNS } from './sql/runs.js'
 import { SCOPES } from './sql/scopes.js'
+import { SWEEPING } from './sql/sweeping.js'
 import { TABLES } from './sql/tables.js'
 
 // The schema, as numbered steps. A step that has been released is never edited: a change is a new step.
@@ -21,6 +23,7 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
     sql: [
+<<<<<<< HEAD
       TABLES,
       COMMON,
       NODES,
@@ -30,6 +33,10 @@ export const MIGRATIONS: readonly Migration[] = [
       RUNS,
       executeFunction(COMMAND_NAMES),
       JOINING,
+=======
+      ...[TABLES, COMMON, NODES, RECEIVING, OUTBOX, DISPATCHING, SCOPES, RUNS, SWEEPING],
+      executeFunction(COMMAND_NAMES),
+>>>>>>> wt/pg-outbox
     ].join('\n'),
   },
 ]

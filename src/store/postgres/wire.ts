@@ -27,9 +27,10 @@ export function toWire<N extends CommandName>({
   return json
 }
 
-export function fromWire<N extends CommandName>(name: N, wire: unknown): Outcome<N> {
+/** `input`: what the command was, so that the database need not say again what it was told. */
+export function fromWire<N extends CommandName>(name: N, wire: unknown, input: Input<N>): Outcome<N> {
   const { fromWire: decode } = CODECS[name] as Codec<N>
-  return decode === undefined ? (wire as Outcome<N>) : decode(wire as never)
+  return decode === undefined ? (wire as Outcome<N>) : decode(wire as never, input)
 }
 
 /** An escape of NUL or of half a surrogate pair, which `JSON.stringify` writes for nothing else. */

@@ -167,6 +167,7 @@ export const ending: Area = {
       async run(trial) {
         const epoch = await trial.join()
         trial.pass(LEASE)
+        await trial.noticeLosses()
         const receiver = await trial.spawn(undefined, {}, { epoch })
         assert.equal(receiver.state, 'closed')
         assert.deepEqual(await trial.post(receiver, 'late'), { type: 'ended', state: 'closed' })

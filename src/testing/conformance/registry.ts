@@ -34,6 +34,7 @@ export const registry: Area = {
         await trial.spawn('expired', { ttlMs: MINUTE })
         const lost = await trial.spawn(undefined, {}, { epoch: await trial.join() })
         trial.pass(MINUTE)
+        await trial.noticeLosses()
         const keysOf = async (filter: { key?: string; state?: ReceiverRecord['state'] }) => {
           const page = await trial.session.listReceivers({ now: trial.now, limit: 10, ...filter })
           return page.map(({ id, key }) => key ?? id).sort()
@@ -63,6 +64,7 @@ export const registry: Area = {
           spawned[['open', 'closed', 'expired', 'closed', 'expired', 'open'][index % 6] ?? '']?.push(id)
         }
         trial.pass(MINUTE)
+        await trial.noticeLosses()
         for (const notice of [false, true]) {
           if (notice) await trial.sweep({ limit: 3 })
           for (const [state, ids] of Object.entries(spawned)) {

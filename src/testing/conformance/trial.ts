@@ -70,16 +70,30 @@ export class Trial {
     this.now += ms
   }
 
-  /** As when the process ends and another one starts: without a word, unless the case has said `leave` before. */
+  /**
+   * As when the process ends and another one starts: without a word, unless the case has said `leave` before. Where others
+   * may be at the store, it starts when the lease has run out.
+   */
   async restart(): Promise<void> {
+    if (!this.store.exclusive) await this.session.renew({ epoch: this.epoch, now: this.now, leaseMs: 0 })
     await this.session.close()
     this.session = await this.store.open()
     this.epoch = await this.join({ leaseMs: 1_000 * DAY })
   }
 
-  async join({ leaseMs = LEASE } = {}): Promise<number> {
-    const { epoch } = await this.session.join({ node: createId('node', this.now), now: this.now, leaseMs })
+  async join({ leaseMs = LEASE, ...moves }: { leaseMs?: number; moves?: number } = {}): Promise<number> {
+    const { epoch } = await this.session.join({
+      node: createId('node', this.now),
+      now: this.now,
+      leaseMs,
+      ...moves,
+    })
     return epoch
+  }
+
+  /** Where others may be at the store, a node is lost when somebody has found it to be, and not as soon as its lease ran out. */
+  async noticeLosses(): Promise<void> {
+    if (!this.store.exclusive) await this.takeOver()
   }
 
   leave(epoch = this.epoch): Promise<Outcome<'leave'>> {

@@ -72,6 +72,7 @@ export const waking: Area = {
         const expired = await trial.spawn('orders', { ttlMs: LEASE })
         const lost = await trial.spawn(undefined, {}, { epoch: await trial.join() })
         trial.pass(LEASE)
+        await trial.noticeLosses()
         const log = trial.listen()
         await trial.sweep()
         await log.expect({ kind: 'receiver', receiverId: expired.id })
@@ -192,6 +193,7 @@ export const waking: Area = {
         const before = await news(trial, { receiverIds })
         assert.deepEqual([...before.receiverIds].sort(), [closed.id, 'rcv_nobody'].sort())
         trial.pass(LEASE)
+        await trial.noticeLosses()
         const after = await news(trial, { receiverIds })
         assert.deepEqual([...after.receiverIds].sort(), receiverIds.filter(id => id !== open.id).sort())
       },

@@ -9,7 +9,7 @@ create function present(outcome jsonb) returns jsonb language sql immutable
   return jsonb_strip_nulls(outcome);
 
 create function to_text(bytes bytea) returns text language sql immutable strict
-  return translate(encode(bytes, 'base64'), E'\\n', '');
+  return replace(encode(bytes, 'base64'), E'\\n', '');
 
 -- The last instant that a date can be; nothing is stored that could not be read back.
 create function instant(given jsonb) returns bigint language sql immutable strict

@@ -3,9 +3,13 @@
 /** `commands`: the names of the functions; none other can be called. */
 export function executeFunction(commands: readonly string[]): string {
   const branches = commands.map(
-    name => `when '${name}' then ${functionOf(name)}(command->'input', judged_at)`,
+    name => `when '${name}' then outcome := ${functionOf(name)}(command->'input', judged_at);`,
   )
   return `
+-- An array, and never a list to join with: a join may look at all of the other side.
+create function texts(list jsonb) returns text[] language sql immutable
+  return array(select jsonb_array_elements_text(list));
+
 -- Takes everything that the batch will lock first, each kind in one order, whatever the order of the commands: two batches
 -- that touch the same rows wait for one another and never in a circle. Keys before receivers, receivers before runs, runs
 -- before deliveries; what is found by looking (claims, take-overs, sweeps) skips what is locked and waits for nothing.
@@ -21,31 +25,49 @@ begin
   end if;
   if locks ? 'receivers' or locks ? 'scopes' or locks ? 'receiverKeys' then
     perform from mailboxes
-      where receiver_id in (
+      where receiver_id = any(array(
         select jsonb_array_elements_text(locks->'receivers')
-        union select id from receivers where key in (select jsonb_array_elements_text(locks->'receiverKeys'))
-        union select receiver_id from mailboxes where scope in (select jsonb_array_elements_text(locks->'scopes')))
+        union select id from receivers where key = any(texts(locks->'receiverKeys'))
+        union select receiver_id from mailboxes where scope = any(texts(locks->'scopes'))))
       order by receiver_id for update;
   end if;
-  if locks ? 'runs' or locks ? 'targets' then
+  if locks ? 'runs' or locks ? 'runKeys' or locks ? 'scopes' or locks ? 'targets' then
     perform from runs
-      where no in (
-        select no from runs where id in (select jsonb_array_elements_text(locks->'runs'))
-        union select run from waits where target in (select jsonb_array_elements_text(locks->'targets')))
+      where no = any(array(
+        select no from runs where id = any(texts(locks->'runs'))
+        union select r.no from jsonb_array_elements_text(locks->'runKeys') pair
+              cross join lateral (select no from runs
+                                   where workflow = pair::jsonb->>0 and key = pair::jsonb->>1 limit 1) r
+        union select run from memories where scope = any(texts(locks->'scopes')) and run is not null
+        union select run from waits where target = any(texts(locks->'targets'))))
       order by no for update;
   end if;
-  if locks ? 'deliveries' then
+  if locks ? 'deliveries' or locks ? 'scopes' or locks ? 'senders' then
     perform from deliveries
-      where id in (select jsonb_array_elements_text(locks->'deliveries')) order by id for update;
+      where id = any(array(
+        select jsonb_array_elements_text(locks->'deliveries')
+        union select id from deliveries where scope = any(texts(locks->'scopes'))
+        union select id from deliveries
+               where epoch = any(texts(locks->'senders')::bigint[]) and status = 'sending'))
+      order by id for update;
   end if;
 end $$;
 
 create function execute(batch jsonb, locks jsonb, judges_by_commands boolean) returns jsonb language plpgsql volatile
   set search_path from current
   set lock_timeout = '1s'
+  -- A table may have been empty when its statistics were made, and be full now. So nothing depends on them: every statement
+  -- begins with few rows and finds the others one by one, by an index.
+  set enable_seqscan = off
+  set enable_bitmapscan = off
+  set enable_mergejoin = off
+  set enable_hashjoin = off
+  set plan_cache_mode = force_generic_plan
+  set jit = off
 as $$
 declare
   command jsonb;
+  outcome jsonb;
   outcomes jsonb[] := '{}';
   clock bigint := trunc(extract(epoch from clock_timestamp()) * 1000);
   judged_at bigint;
@@ -59,10 +81,11 @@ begin
   if locks <> '{}' then perform take_locks(locks); end if;
   for command in select value from jsonb_array_elements(batch) loop
     judged_at := case when judges_by_commands then (command->'input'->>'now')::bigint else clock end;
-    outcomes := outcomes || coalesce(
-      case command->>'name'
-        ${branches.join('\n        ')}
-      end, 'null');
+    -- A statement, so that only what is called is prepared.
+    case command->>'name'
+      ${branches.join('\n      ')}
+    end case;
+    outcomes := outcomes || coalesce(outcome, 'null');
   end loop;
   return to_jsonb(outcomes);
 end $$;

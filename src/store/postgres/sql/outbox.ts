@@ -1,2 +1,149 @@
+// Messages, their deliveries and the attempts at them. Who takes what is due is `dispatching`.
+
 export const OUTBOX = `
+-- A message and its delivery, unless there is one with that id or that key. Whether it was stored.
+create function store_message(send jsonb, a_key text, a_scope text) returns boolean language plpgsql volatile as $$
+declare
+  given jsonb := send->'message';
+begin
+  with stored as (
+    insert into messages (id, key, lane, url, method, path, query, headers, type, body, created_at)
+    values (
+      given->>'id', a_key, given->>'lane', given->>'url', given->>'method', given->>'path', given->>'query',
+      given->>'headers', given->>'type', decode(given->>'body', 'base64'), (given->>'createdAt')::bigint)
+        on conflict do nothing
+    returning no, lane
+  )
+  insert into deliveries (id, message, lane, due_at, deadline_at, scope)
+  select send->>'deliveryId', no, lane, instant(send->'dueAt'), instant(send->'deadlineAt'), a_scope from stored;
+  return found;
+end $$;
+
+create function send(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+declare
+  given jsonb := c->'message';
+  first messages;
+  first_delivery text := c->>'deliveryId';
+  is_new boolean := store_message(c, given->>'key', null);
+begin
+  if is_new then
+    return jsonb_build_object(
+      'type', 'sent', 'messageId', given->>'id', 'deliveryId', first_delivery, 'created', true);
+  end if;
+  select * into first from messages where id = given->>'id';
+  if not found then select * into first from messages where key = given->>'key'; end if;
+  if first.lane <> given->>'lane' or first.url is distinct from given->>'url' then
+    return jsonb_build_object('type', 'conflict', 'lane', first.lane);
+  end if;
+  select id into first_delivery from deliveries where message = first.no order by no limit 1;
+  -- Its own repetition gets the outcome that was lost.
+  return jsonb_build_object(
+    'type', 'sent', 'messageId', first.id, 'deliveryId', first_delivery, 'created', first.id = given->>'id');
+end $$;
+
+create function record_attempt(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+declare
+  claim jsonb := c->'claim';
+  attempt jsonb := c->'attempt';
+  next_status text := c->'next'->>'status';
+  instant_now bigint := (c->>'now')::bigint;
+  held deliveries;
+begin
+  select * into held from deliveries
+   where id = claim->>'deliveryId' and epoch = (claim->>'epoch')::bigint and fence = (claim->>'fence')::integer
+     for update;
+  if not found or not is_live(held.epoch, judged_at) then return '"lost"'; end if;
+
+  insert into attempts (delivery, number, at, duration_ms, status, error, answer_headers, answer_body, truncated)
+  values (
+    held.no, held.attempts + 1, (attempt->>'at')::bigint, (attempt->>'durationMs')::double precision,
+    (attempt->>'status')::integer, attempt->>'error', attempt->'answer'->>'headers',
+    decode(attempt->'answer'->>'body', 'base64'), (attempt->'answer'->>'truncated')::boolean);
+  if held.status <> 'sending' then
+    -- It ended while the attempt was under way, and that end stands.
+    update deliveries
+       set attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, (attempt->>'at')::bigint), epoch = null
+     where no = held.no;
+    return '"ended"';
+  end if;
+  update deliveries
+     set attempts = attempts + 1,
+         first_attempt_at = coalesce(first_attempt_at, (attempt->>'at')::bigint),
+         epoch = null,
+         status = next_status,
+         due_at = case when next_status = 'due' then instant(c->'next'->'dueAt') else due_at end,
+         reason = c->'next'->>'reason',
+         ended_at = case when next_status = 'due' then null else instant_now end
+   where no = held.no;
+  -- Only in a scope is a delivery waited for.
+  if held.scope is not null and next_status <> 'due' then
+    perform resume(held.id, instant_now, next_status = 'dead');
+  end if;
+  return '"recorded"';
+end $$;
+
+create function release_delivery(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+declare
+  claim jsonb := c->'claim';
+begin
+  if not is_live((claim->>'epoch')::bigint, judged_at) then return 'false'; end if;
+  update deliveries set status = 'due', epoch = null
+   where id = claim->>'deliveryId' and epoch = (claim->>'epoch')::bigint and fence = (claim->>'fence')::integer
+     and status = 'sending';
+  return to_jsonb(found);
+end $$;
+
+create function reclaim_deliveries(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+declare
+  an_epoch bigint := (c->>'epoch')::bigint;
+  given integer;
+begin
+  if not is_live(an_epoch, judged_at) then return '0'; end if;
+  update deliveries set status = 'due', epoch = null
+   where epoch = an_epoch and status = 'sending'
+     and id <> all(array(select jsonb_array_elements_text(c->'held')));
+  get diagnostics given = row_count;
+  return to_jsonb(given);
+end $$;
+
+-- A delivery as the library knows it (DeliveryRecord).
+create function delivery_json(d deliveries, message_id text) returns jsonb language sql immutable
+  return present(jsonb_build_object(
+    'id', d.id, 'messageId', message_id, 'lane', d.lane, 'status', d.status, 'dueAt', d.due_at,
+    'deadlineAt', d.deadline_at, 'attempts', d.attempts, 'firstAttemptAt', d.first_attempt_at,
+    'endedAt', d.ended_at, 'reason', d.reason));
+
+create function find_delivery(c jsonb, judged_at bigint) returns jsonb language sql stable
+  return (
+    select delivery_json(d, m.id) from deliveries d join messages m on m.no = d.message
+     where d.id = c->>'deliveryId'
+  );
+
+create function list_attempts(c jsonb, judged_at bigint) returns jsonb language sql stable
+  return (
+    select coalesce(jsonb_agg(present(jsonb_build_object(
+             'at', a.at, 'durationMs', a.duration_ms, 'status', a.status, 'error', a.error,
+             'answerHeaders', a.answer_headers, 'answerBody', to_text(a.answer_body), 'truncated', a.truncated))
+             order by a.number), '[]')
+      from deliveries d join attempts a on a.delivery = d.no
+     where d.id = c->>'deliveryId'
+  );
+
+-- Whoever is sending it keeps its claim, and may still record the attempt.
+create function cancel_delivery_of(delivery_id text, now bigint) returns boolean language plpgsql volatile as $$
+declare
+  ended deliveries;
+begin
+  update deliveries set status = 'dead', reason = 'cancelled', ended_at = now
+   where id = delivery_id and status in ('due', 'sending')
+  returning * into ended;
+  if not found then return false; end if;
+  if ended.scope is not null then perform resume(delivery_id, now, true); end if;
+  return true;
+end $$;
+
+create function cancel_delivery(c jsonb, judged_at bigint) returns jsonb language sql volatile
+begin atomic
+  select to_jsonb(cancel_delivery_of(c->>'deliveryId', (c->>'now')::bigint));
+end;
 `

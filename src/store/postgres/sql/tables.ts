@@ -11,7 +11,9 @@ create table nodes (
   node text not null,
   lease_ends_at bigint not null,
   -- Over for good: somebody whose own lease stood found it to be.
-  over boolean not null default false
+  over boolean not null default false,
+  -- Among lanes of written-out URLs, the one at which it stopped looking (dispatching.ts, L5).
+  last_origin text collate "C" not null default 'origin:'
 ) with (fillfactor = 50);
 create index nodes_over on nodes (epoch) where over;
 
@@ -37,8 +39,6 @@ create table mailboxes (
   seq bigint not null default 0,
   unread integer not null default 0,
   failed integer not null default 0,
-  -- Whether any callback was ever put into a group.
-  grouped boolean not null default false,
   keyless boolean not null,
   epoch bigint,
   expires_at bigint,
@@ -46,13 +46,17 @@ create table mailboxes (
   -- Ended by itself, and no sweep has told so yet.
   untold boolean not null default false,
   -- The open scope that it belongs to: retention leaves it alone, and nobody else reads it.
-  scope text collate "C"
+  scope text collate "C",
+  -- The end after which a sweep found nothing in it, and nothing can come into it any more.
+  emptied bigint
 ) with (fillfactor = 50);
 create index mailboxes_ended on mailboxes (state, receiver_id) where state <> 'open';
 create index mailboxes_expiring on mailboxes (expires_at) where state = 'open' and expires_at is not null;
 create index mailboxes_bound on mailboxes (epoch) where state = 'open' and epoch is not null;
 create index mailboxes_untold on mailboxes (receiver_id) where untold;
-create index mailboxes_leftover on mailboxes (ended_at) where ended_at is not null and scope is null;
+create index mailboxes_leftover on mailboxes (ended_at)
+  where ended_at is not null and scope is null and not untold and emptied is distinct from ended_at;
+create index mailboxes_keyless on mailboxes (ended_at) where ended_at is not null and scope is null and keyless;
 create index mailboxes_scope on mailboxes (scope) where scope is not null;
 
 create table callbacks (
@@ -87,6 +91,7 @@ create table callbacks (
 ) with (fillfactor = 70);
 create unique index callbacks_id on callbacks (id);
 create index callbacks_ready on callbacks (receiver, seq) where state = 'ready';
+create index callbacks_in_groups on callbacks (receiver, seq) where state = 'ready' and grp is not null;
 create index callbacks_delayed on callbacks (receiver, due_at, seq) where state = 'delayed';
 create index callbacks_due on callbacks (due_at) where state = 'delayed';
 create index callbacks_queued on callbacks (receiver, grp, seq) where state = 'queued';
@@ -154,8 +159,9 @@ create table deliveries (
   scope text collate "C"
 ) with (fillfactor = 70);
 create unique index deliveries_id on deliveries (id);
-create index deliveries_message on deliveries (message);
+create index deliveries_message on deliveries (message, no);
 create index deliveries_due on deliveries (lane, due_at, id) where status = 'due';
+create index deliveries_origins on deliveries (due_at) where status = 'due' and lane like 'origin:%';
 create index deliveries_next on deliveries (due_at) where status = 'due';
 create index deliveries_sending on deliveries (epoch) where status = 'sending';
 create index deliveries_deadline on deliveries (deadline_at) where ended_at is null;

@@ -1,0 +1,64 @@
+export const RUN_ROWS = `
+-- A run as the library knows it (RunRecord).
+create function run_json(run runs, input bytea) returns jsonb language plpgsql stable as $$
+begin
+  return present(jsonb_build_object(
+    'id', run.id, 'workflow', run.workflow, 'key', run.key, 'status', run.status, 'input', to_text(input),
+    'startedAt', run.started_at, 'attempt', run.attempt, 'failures', run.failures, 'cancellation', run.cancellation,
+    'cancelReason', run.cancel_reason, 'endedAt', run.ended_at,
+    -- While it is in an entry both are kept, for when it is given back as it was.
+    'dueAt', case when run.status in ('due', 'parked') then run.due_at end,
+    'result', case when run.result_type is not null and run.status not in ('running', 'parked') then
+      jsonb_build_object('type', run.result_type, 'bytes', to_text(run.result)) end));
+end $$;
+
+create function input_of(run runs) returns bytea language plpgsql stable as $$
+begin
+  return (select i.input from inputs i where i.run = run.no);
+end $$;
+
+-- With the keys of what it is parked for.
+create function run_summary(r runs) returns jsonb language plpgsql stable as $$
+declare
+  waiting jsonb := '[]';
+begin
+  if r.status = 'parked' then
+    select coalesce(jsonb_agg(w.key order by w.no), '[]') into waiting
+      from (select key, min(no) as no from waits where run = r.no group by key) w;
+  end if;
+  return run_json(r, input_of(r)) || jsonb_build_object('waitingFor', waiting);
+end $$;
+
+create function find_run(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+declare
+  run runs;
+begin
+  if c ? 'runId' then
+    select * into run from runs where id = c->>'runId';
+  else
+    select * into run from runs where workflow = c->>'workflow' and key = c->>'key';
+  end if;
+  if run.no is null then return null; end if;
+  return run_summary(run);
+end $$;
+
+create function list_runs(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+declare
+  started_before numeric := coalesce((c->>'startedBefore')::numeric, 9007199254740991);
+  page jsonb;
+begin
+  if c ? 'status' then
+    select jsonb_agg(run_summary(r) order by r.id) into page from (
+      select * from runs
+       where workflow = c->>'workflow' and status = c->>'status' and id > coalesce(c->>'after', '')
+         and started_at < started_before
+       order by id limit (c->>'limit')::integer) r;
+  else
+    select jsonb_agg(run_summary(r) order by r.id) into page from (
+      select * from runs
+       where workflow = c->>'workflow' and id > coalesce(c->>'after', '') and started_at < started_before
+       order by id limit (c->>'limit')::integer) r;
+  end if;
+  return coalesce(page, '[]');
+end $$;
+`

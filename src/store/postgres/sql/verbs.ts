@@ -1,0 +1,94 @@
+// What scopes do, and remember with it.
+
+export const VERBS = `
+-- Another verb has that key, or the same one never began.
+create function known_json(known memories, now bigint) returns jsonb language sql stable
+  return jsonb_build_object('type', 'known', 'memory', memory_json(known, now));
+
+create function remember(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+declare
+  scope entered := enter(c->'entry', judged_at);
+  known memories;
+  bytes bytea := decode(c->>'bytes', 'base64');
+begin
+  if scope.id is null then return '{"type": "lost"}'; end if;
+  known := find_memory(scope.id, c->'at');
+  if known.scope is null then
+    perform add_memory(scope.id, c->'at', c->'facts', bytes, coalesce(octet_length(bytes), 0));
+    perform wrote(scope);
+    return '{"type": "remembered"}';
+  end if;
+  if known.facts->>'verb' = c#>>'{facts,verb}' and has_begun(known.facts) then
+    return jsonb_build_object('type', 'remembered', 'memory', memory_json(known, (c->>'now')::bigint));
+  end if;
+  return known_json(known, (c->>'now')::bigint);
+end $$;
+
+create function spawn_in_scope(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+declare
+  scope entered := enter(c->'entry', judged_at);
+  now bigint := (c->>'now')::bigint;
+  known memories;
+  spawned jsonb;
+begin
+  if scope.id is null then return '{"type": "lost"}'; end if;
+  known := find_memory(scope.id, c->'at');
+  if known.scope is not null then
+    if known.facts->>'verb' <> 'spawn' or not has_begun(known.facts) then return known_json(known, now); end if;
+    return jsonb_build_object('type', 'spawned', 'receiver', memory_json(known, now)->'receiver');
+  end if;
+  spawned := create_receiver(c->'receiver', scope.id, now);
+  if spawned->>'type' = 'conflict' then return spawned; end if;
+  perform add_memory(scope.id, c->'at',
+    jsonb_build_object('verb', 'spawn', 'receiverId', spawned#>'{receiver,id}'));
+  perform wrote(scope);
+  return jsonb_build_object('type', 'spawned', 'receiver', spawned->'receiver');
+end $$;
+
+create function send_in_scope(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+declare
+  scope entered := enter(c->'entry', judged_at);
+  known memories;
+  sent jsonb;
+begin
+  if scope.id is null then return '{"type": "lost"}'; end if;
+  known := find_memory(scope.id, c->'at');
+  if known.scope is not null then
+    if known.facts->>'verb' <> 'send' or not has_begun(known.facts) then
+      return known_json(known, (c->>'now')::bigint);
+    end if;
+    return known.facts - 'verb' || '{"type": "sent"}';
+  end if;
+  perform store_message(c->'send', null, scope.id);
+  sent := jsonb_build_object('messageId', c#>'{send,message,id}', 'deliveryId', c#>'{send,deliveryId}');
+  perform add_memory(scope.id, c->'at', sent || '{"verb": "send"}');
+  perform wrote(scope);
+  return sent || '{"type": "sent"}';
+end $$;
+
+create function exchange_in_scope(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+declare
+  scope entered := enter(c->'entry', judged_at);
+  now bigint := (c->>'now')::bigint;
+  known memories;
+  spawned jsonb;
+  begun jsonb;
+begin
+  if scope.id is null then return '{"type": "lost"}'; end if;
+  known := find_memory(scope.id, c->'at');
+  if known.scope is not null then
+    if known.facts->>'verb' <> 'exchange' or not has_begun(known.facts) then return known_json(known, now); end if;
+    return known.facts - 'verb' - 'end' - 'receiverId'
+      || jsonb_build_object('type', 'begun', 'receiver', memory_json(known, now)->'receiver');
+  end if;
+  spawned := create_receiver(c->'receiver', scope.id, now);
+  if spawned->>'type' = 'conflict' then return spawned; end if;
+  perform store_message(c->'send', null, scope.id);
+  begun := present(jsonb_build_object('messageId', c#>'{send,message,id}', 'deliveryId', c#>'{send,deliveryId}',
+    'deadlineAt', c->'deadlineAt'));
+  perform add_memory(scope.id, c->'at',
+    begun || jsonb_build_object('verb', 'exchange', 'receiverId', spawned#>'{receiver,id}'));
+  perform wrote(scope);
+  return begun || jsonb_build_object('type', 'begun', 'receiver', spawned->'receiver');
+end $$;
+`
