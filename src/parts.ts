@@ -41,7 +41,8 @@ export async function assemble(
   // Everything that can be wrong is found out before the node joins: its timers would outlive a failed start.
   let node: Node | undefined
   const epoch = () => node?.epoch ?? 0
-  const watch = new Watch({ session, clock, pollMs: DEFAULTS.pollMs, onError })
+  const { pollMs, renewMs, sweepMs } = session.pace ?? DEFAULTS
+  const watch = new Watch({ session, clock, pollMs, onError })
   const sources = new Sources()
   const intake = new Intake({ session, watch, sources, settings })
   const mailboxes = new Mailboxes({
@@ -97,8 +98,8 @@ export async function assemble(
     shared,
     name: createId(`${hostname()}:${process.pid}`, clock.now()),
     leaseMs: DEFAULTS.leaseMs,
-    renewMs: DEFAULTS.renewMs,
-    sweepMs: DEFAULTS.sweepMs,
+    renewMs,
+    sweepMs,
     maxCrashes: DEFAULTS.maxCrashes,
     retention: {
       callbacksMs: settings.callbacksMs,
