@@ -57,7 +57,7 @@ export type Memory =
   /** The cancellation of the run was thrown at this verb before it began. */
   | NotBegun
 
-interface NotBegun {
+export interface NotBegun {
   readonly verb: 'spawn' | 'send' | 'start' | 'step' | 'race' | 'any' | 'exchange'
   readonly end: Cancel
 }
@@ -93,7 +93,7 @@ export type WaitEnd =
   | Cancel
 
 /** The cancellation of the scope's own run was thrown here. */
-interface Cancel {
+export interface Cancel {
   readonly type: 'cancel'
   readonly reason?: string
 }

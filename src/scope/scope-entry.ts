@@ -2,10 +2,13 @@ import { after, type Clock, soon } from '../core/clock.js'
 import { KeyConflictError, LeaseLostError, RunCancelledError, ScopeEndedError } from '../errors.js'
 import {
   type Begun,
+  type Cancel,
   type Entry,
   hasBegun,
   type Memory,
   type MemoryKey,
+  type NotBegun,
+  type Race,
   scopeIdOf,
   type Verb,
 } from '../model/memory.js'
@@ -195,19 +198,29 @@ export class ScopeEntry {
   }
 
   /**
-   * Throws the cancellation of the run here, where it is to be thrown.
+   * The cancellation of the run, if it is to be thrown: from now on it has been, here.
+   */
+  async throwCancel(at: MemoryKey, verb: Verb, decides: readonly Race[]): Promise<Cancel | undefined> {
+    const cancellation = this.#cancellation
+    if (cancellation === undefined) return undefined
+    const { session, clock } = this.parts
+    const { entry } = this
+    const told = await this.ask(() => session.throwCancel({ entry, at, verb, decides, now: clock.now() }))
+    if (!told) return undefined
+    this.#cancellation = undefined
+    return { type: 'cancel', ...cancellation }
+  }
+
+  /**
+   * Throws it here, at a verb that has not begun.
    *
    * @throws RunCancelledError
    */
-  async throwCancelAt(at: MemoryKey, verb: Verb): Promise<void> {
-    const cancellation = this.#cancellation
-    if (cancellation === undefined) return
-    const { session, clock } = this.parts
-    const { entry } = this
-    if (!(await this.ask(() => session.throwCancel({ entry, at, verb, decides: [], now: clock.now() }))))
-      return
-    this.#cancellation = undefined
-    throw blaming(new RunCancelledError(cancellation.reason), at)
+  async throwCancelAt(at: MemoryKey, verb: NotBegun['verb']): Promise<void> {
+    const end = await this.throwCancel(at, verb, [])
+    if (end === undefined) return
+    this.memory.put(at, { verb, end })
+    throw blaming(new RunCancelledError(end.reason), at)
   }
 
   checked<V extends Verb>(at: MemoryKey, verb: V, memory: Memory): Begun<V> {
@@ -234,9 +247,20 @@ export class ScopeEntry {
         if (!isPassing(error)) throw error
         this.parts.onError(error)
       }
-      await new Promise<void>(resolve => after(this.parts.clock, RETRY_MS, resolve))
-      if (this.isOver) return await never<T>()
+      await this.pause(RETRY_MS)
     }
+  }
+
+  /** Lets time pass. Never settles, and keeps no timer, once the entry is over. */
+  async pause(ms: number): Promise<void> {
+    if (this.isOver) return await never()
+    await new Promise<void>(resolve => {
+      const stopTimer = after(this.parts.clock, ms, () => {
+        stopListening()
+        resolve()
+      })
+      const stopListening = this.onOver(stopTimer)
+    })
   }
 
   /** The same for a command under the entry: where that is lost, it is over. */
@@ -271,11 +295,6 @@ export class ScopeEntry {
 
   get cancellation(): { readonly reason?: string } | undefined {
     return this.#cancellation
-  }
-
-  /** It has been thrown, once. */
-  cancelThrown(): void {
-    this.#cancellation = undefined
   }
 
   /** Throws the cancellation where the code waits, or else at the next place that is not remembered. */

@@ -80,7 +80,7 @@ async function run<T>(
         ? undefined
         : retryDelay(retry, { attempt, elapsedMs: clock.monotonic() - startedAt, random })
       if (delayMs === undefined) return { type: 'error', bytes: encodeError(error) }
-      await new Promise<void>(resolve => after(clock, delayMs, resolve))
+      await entry.pause(delayMs)
     }
   }
 }

@@ -99,6 +99,7 @@ export class ScopeVerbs implements Scope {
       what: `the answer to exchange '${key}'`,
       verb: 'exchange',
       succeeds: ['callback'],
+      at,
       begin: async () => {
         const parts = this.#parts
         begun =
@@ -107,7 +108,7 @@ export class ScopeVerbs implements Scope {
         const { receiver, deliveryId } = begun
         attach(receiver.id)
         this.#entry.atEnd(() => detach(receiver.id))
-        return { at, target: { type: 'exchange', receiverId: receiver.id, deliveryId }, anew: false }
+        return { type: 'exchange', receiverId: receiver.id, deliveryId }
       },
       toValue: async end => {
         if (begun !== undefined && end.type === 'callback') {
@@ -165,7 +166,8 @@ export class ScopeVerbs implements Scope {
       what: `the end of sleep '${key}'`,
       verb: 'sleep',
       succeeds: ['timed_out'],
-      begin: () => Promise.resolve({ at, target: { type: 'time' }, anew: false }),
+      at,
+      begin: () => Promise.resolve({ type: 'time' }),
       toValue: () => undefined,
     })
   }
