@@ -9,6 +9,7 @@ import { type BranchOf, currentContext, runIn } from './context.js'
 import type { ScopeEntry } from './scope-entry.js'
 import { placeOf, rememberPlace } from './scope-wait.js'
 import { fromResult } from './steps.js'
+import { begunBy } from './used-keys.js'
 
 // Races whose winner is remembered: `race`, the first to settle, and `any`, the first to succeed.
 //
@@ -192,7 +193,7 @@ class Contest<B extends Branches> {
 
   /** Settles with what a branch came to, if that is the one that won; if not, the one that has is about to. */
   #settleAs(memory: Memory, name: string, result: PromiseSettledResult<unknown>): void {
-    const { decision } = this.#entry.checked(this.#at, this.#verb, memory)
+    const { decision } = begunBy(this.#at, this.#verb, memory)
     if (decision.winner === name) this.#settle(name, result)
   }
 

@@ -16,7 +16,9 @@ import type { ParkedWait } from '../store/running.js'
 import type { Watched } from '../store/watch.js'
 import { blaming } from './blame.js'
 import { type BranchOf, currentContext } from './context.js'
-import type { OpenWait, ScopeEntry } from './scope-entry.js'
+import type { WhenOver } from './entry-life.js'
+import type { OpenWait } from './open-waits.js'
+import type { ScopeEntry } from './scope-entry.js'
 
 // A wait in a scope. How it ends is one fact, decided by the store and remembered; here is who asks for it, and when.
 //
@@ -133,7 +135,7 @@ class ScopeWait<T, F> implements OpenWait {
     this.promise.cancel()
   }
 
-  over(reason: Error, whenOver: 'stops' | 'rejects'): void {
+  over(reason: Error, whenOver: WhenOver): void {
     this.#rest()
     if (whenOver === 'rejects') this.#pending.fail(reason)
   }
@@ -153,8 +155,8 @@ class ScopeWait<T, F> implements OpenWait {
       const refusal = this.#entry.refusal()
       if (refusal !== undefined) return void (await refusal)
       this.#target = await this.#entry.perform(() => this.#how.begin())
-      // The code may have returned meanwhile.
-      if (this.#entry.isClosing) this.cancel()
+      if (this.#entry.isOver) return
+      if (this.#entry.isClosing) this.cancel() // its code returned meanwhile
       if (!this.#pending.pending) return this.#how.onGiveUp?.()
       this.#entry.begin(this)
       this.#watch(this.#target)
@@ -166,7 +168,8 @@ class ScopeWait<T, F> implements OpenWait {
 
   async #look(): Promise<void> {
     const target = this.#target
-    if (target === undefined || !this.#pending.pending || this.#entry.isOver || this.#entry.isFrozen) return
+    if (target === undefined || !this.#pending.pending || this.#entry.isOver || this.#entry.waits.isFrozen)
+      return
     try {
       const known = await this.#recall()
       if (!this.#pending.pending) return
