@@ -46,3 +46,10 @@ export interface RunClaim {
   readonly epoch: number
   readonly fence: number
 }
+
+/** By what a run is known in a message and a handle. */
+export interface RunName {
+  readonly runId: string
+  readonly workflow: string
+  readonly key: string
+}

@@ -211,11 +211,15 @@ export class ScopeEntry {
     this.onChange()
   }
 
-  /** Throws the cancellation where the code waits, or else at the next place that is not remembered. */
-  cancel(cancellation: Cancellation): void {
-    if (this.#cancellation !== undefined || !this.#life.isOpen) return
+  /**
+   * Throws the cancellation where the code waits, or else at the next place that is not remembered. False where it comes too
+   * late: its code has ended.
+   */
+  cancel(cancellation: Cancellation): boolean {
+    if (this.#cancellation !== undefined || !this.#life.isOpen) return false
     this.#cancellation = cancellation
     this.waits.lookAll()
+    return true
   }
 
   /** The cancellation of the run, if it is to be thrown: from now on it has been, here. */

@@ -5,6 +5,7 @@ import type { WaitEnd } from '../model/memory.js'
 import type { Delivery, Message, RememberedWaits } from '../model/message.js'
 import type { Payload } from '../model/payload.js'
 import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
+import type { RunName } from '../model/run.js'
 import type { RunHandle, StartOptions } from '../model/scope.js'
 import type { StartRunInput } from '../store/running.js'
 import type { SendInput } from '../store/sending.js'
@@ -61,10 +62,4 @@ export interface ScopeParts extends EntryParts {
   /** What the workflow returned. Throws what it ended with otherwise. */
   readonly toRunResult: <O>(run: RunName, end: WaitEnd) => O
   readonly toDeliveryError: (deliveryId: string) => Promise<Error>
-}
-
-export interface RunName {
-  readonly runId: string
-  readonly workflow: string
-  readonly key: string
 }

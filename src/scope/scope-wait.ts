@@ -90,6 +90,7 @@ class ScopeWait<T, F> implements OpenWait {
   #anew: boolean
   #stops: (() => void)[] = []
   #stopTimer: () => void = () => {}
+  #stopHeeding: () => void = () => {}
 
   constructor(entry: ScopeEntry, how: ScopeWaitOptions<T, F>) {
     this.#entry = entry
@@ -99,18 +100,14 @@ class ScopeWait<T, F> implements OpenWait {
     const context = currentContext()
     this.#races = context?.scopeId === entry.scopeId ? context.races : []
     const { signal, timeout, until } = how.options
-    const instants = [
-      ...(timeout === undefined ? [] : [clock.now() + toMs(timeout, 'timeout')]),
-      ...(until === undefined ? [] : [toInstant(until, 0, 'until')]),
-    ]
-    this.#deadlineAt = instants.length === 0 ? undefined : Math.min(...instants)
+    this.#deadlineAt = deadlineOf(how.options, clock.now())
     this.#deadlineInWords =
       timeout === undefined ? `at ${until?.toISOString()}` : `after ${formatMs(toMs(timeout, 'timeout'))}`
     this.#pending = createWait<T | F>({
       clock,
       what: how.what,
       onGiveUp: () => this.#giveUp(),
-      ...(signal === undefined ? {} : { signal }),
+      ...(signal === undefined ? {} : { signal: this.#heed(signal) }),
     })
     this.promise = this.#pending.wait
     if (this.#pending.pending) void this.#start()
@@ -140,6 +137,18 @@ class ScopeWait<T, F> implements OpenWait {
     if (whenOver === 'rejects') this.#pending.fail(reason)
   }
 
+  /** The signal, until the entry is over: code that stops there hears nothing more, also where the signal is its own. */
+  #heed(signal: AbortSignal): AbortSignal {
+    if (!(signal instanceof AbortSignal) || signal.aborted) return signal
+    const controller = new AbortController()
+    const abort = () => {
+      if (!this.#entry.isOver) controller.abort(signal.reason)
+    }
+    signal.addEventListener('abort', abort)
+    this.#stopHeeding = () => signal.removeEventListener('abort', abort)
+    return controller.signal
+  }
+
   /** Throws the cancellation of the run here. */
   async #throwCancel(): Promise<boolean> {
     const { at, verb } = this.#how
@@ -162,6 +171,7 @@ class ScopeWait<T, F> implements OpenWait {
       this.#watch(this.#target)
       this.look()
     } catch (error) {
+      this.#rest()
       this.#pending.fail(error)
     }
   }
@@ -252,6 +262,7 @@ class ScopeWait<T, F> implements OpenWait {
 
   #rest(): void {
     this.#stopTimer()
+    this.#stopHeeding()
     for (const stop of this.#stops) stop()
     this.#stops = []
   }
@@ -272,6 +283,15 @@ class ScopeWait<T, F> implements OpenWait {
   get #now(): number {
     return this.#entry.parts.clock.now()
   }
+}
+
+/** As an instant of the wall clock, which the store compares with its own. */
+export function deadlineOf({ timeout, until }: WaitOptions<unknown>, now: number): number | undefined {
+  const instants = [
+    ...(timeout === undefined ? [] : [now + toMs(timeout, 'timeout')]),
+    ...(until === undefined ? [] : [toInstant(until, now, 'until')]),
+  ]
+  return instants.length === 0 ? undefined : Math.min(...instants)
 }
 
 function watchedOf(target: WaitTarget): readonly Watched[] {

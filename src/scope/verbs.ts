@@ -1,5 +1,5 @@
 import { checkKey, isStorableKey, sha256Hex } from '../core/bytes.js'
-import { type Duration, toInstant, toMs } from '../core/duration.js'
+import { type Duration, toInstant } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
 import type { Branches, Winner } from '../core/race.js'
 import type { Wait, WaitOptions } from '../core/wait.js'
@@ -26,7 +26,7 @@ import { raceInScope } from './racing.js'
 import { ScopeCallback } from './scope-callback.js'
 import type { ScopeEntry } from './scope-entry.js'
 import type { ScopeParts } from './scope-parts.js'
-import { scopeWait } from './scope-wait.js'
+import { deadlineOf, scopeWait } from './scope-wait.js'
 import { checkStep, step } from './steps.js'
 
 // The verbs of a scope: of a run, of a callback in hand, or of a callback that was read within one of those.
@@ -92,7 +92,7 @@ export class ScopeVerbs implements Scope {
     const { patch, attach, detach } = this.#toReceiver(child)
     const wait: WaitOptions<F> = definedOnly({ timeout, until, signal, fallback })
     const { clock, session } = this.#entry.parts
-    const deadlineAt = toDeadline(wait, clock.now())
+    const deadlineAt = deadlineOf(wait, clock.now())
     let begun: { readonly receiver: ReceiverRecord; readonly deliveryId: string } | undefined
     return scopeWait<Callback<T>, F>(this.#entry, {
       options: wait,
@@ -227,14 +227,6 @@ export class ScopeVerbs implements Scope {
     const scope = new ScopeVerbs(this.#entry, this.#parts, callback.id)
     return new ScopeCallback(callback, data, { receiver, scope, respond: this.#parts.respond })
   }
-}
-
-function toDeadline({ timeout, until }: WaitOptions<unknown>, now: number): number | undefined {
-  const instants = [
-    ...(timeout === undefined ? [] : [now + toMs(timeout, 'timeout')]),
-    ...(until === undefined ? [] : [toInstant(until, now, 'until')]),
-  ]
-  return instants.length === 0 ? undefined : Math.min(...instants)
 }
 
 function endError(end: WaitEnd, what: string): Error {

@@ -185,8 +185,8 @@ export class RunEntry {
       const run = await session.findRun({ runId: this.runId })
       if (run?.cancellation !== 'requested' || this.#entry.isOver) return
       this.#stopWatching()
-      this.#cancellation = toCancellation(run)
-      this.#entry.cancel(this.#cancellation)
+      const cancellation = toCancellation(run)
+      if (this.#entry.cancel(cancellation)) this.#cancellation = cancellation
     } catch (error) {
       onError(error) // the next poll asks again
     }

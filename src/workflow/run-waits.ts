@@ -2,11 +2,11 @@ import { after, type Clock } from '../core/clock.js'
 import { Looks } from '../core/looks.js'
 import { createWait, type PendingWait, type Wait, type WaitOptions } from '../core/wait.js'
 import { ServerClosedError } from '../errors.js'
-import type { RunRecord } from '../model/run.js'
+import type { RunName, RunRecord } from '../model/run.js'
 import { isPassing } from '../store/passing.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
-import { forgotten, type RunName, toEnd, toRunResult } from './run-handle.js'
+import { forgotten, toEnd, toRunResult } from './run-handle.js'
 
 // Who waits in this process, outside of any scope, for a run to end.
 //

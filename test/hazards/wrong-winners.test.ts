@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createWait } from '../../src/core/wait.js'
-import { type Callback, type Run, RunCancelledError, TimeoutError } from '../../src/index.js'
+import { type Callback, LeaseLostError, type Run, RunCancelledError, TimeoutError } from '../../src/index.js'
 import type { StoreSession } from '../../src/store/store.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 import { around, deferred, holding, openBench } from '../workflow/bench.js'
@@ -231,4 +231,24 @@ it('exchange whose send throws is tried again', async () => {
   const run = await flow.start('1')
   await bench.clock.advance('1m')
   expect(await run.result()).toBe(2)
+})
+
+it('a wait with the signal of its own run stops with it: no catch, no finally', async () => {
+  await using bench = await openBench({ parkAfterMs: false })
+  const seen: string[] = []
+  const flow = bench.workflow('flow', async (run: Run) => {
+    try {
+      const box = await run.spawn('box')
+      await box.next({ signal: run.signal })
+    } catch {
+      seen.push('catch')
+    } finally {
+      seen.push('finally')
+    }
+  })
+  await flow.start('1')
+  await bench.clock.settle()
+  bench.runner.abandon(new LeaseLostError())
+  await bench.clock.settle()
+  expect(seen).toEqual([])
 })
