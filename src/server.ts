@@ -279,7 +279,10 @@ export class CallbackServer implements AsyncDisposable {
    * @throws UnscopedCallError inside a scope, with a key or without.
    */
   exchange<T = unknown, F = never>(options: ExchangeOptions<T, F>): Wait<Callback<T> | NoInfer<F>>
-  exchange<T = unknown, F = never>(key: string, options: ExchangeOptions<T, F>): Wait<Callback<T> | NoInfer<F>>
+  exchange<T = unknown, F = never>(
+    key: string,
+    options: ExchangeOptions<T, F>,
+  ): Wait<Callback<T> | NoInfer<F>>
   exchange<T, F>(
     ...given: [ExchangeOptions<T, F>] | [string, ExchangeOptions<T, F>]
   ): Wait<Callback<T> | NoInfer<F>> {
@@ -317,7 +320,8 @@ export class CallbackServer implements AsyncDisposable {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const { settings, session, watch, node, mailboxes, exchanges, intake, sender, workflows, runner } = this.#parts
+    const { settings, session, watch, node, mailboxes, exchanges, intake, sender, workflows, runner } =
+      this.#parts
     const { clock } = settings
     const deadline = clock.monotonic() + graceMs
     const untilDeadline = (work: Promise<unknown>) =>

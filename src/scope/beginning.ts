@@ -88,7 +88,10 @@ export async function exchangeNew(
 export async function startNew(
   entry: ScopeEntry,
   at: MemoryKey,
-  { run, onStarted }: { readonly run: Omit<StartRunInput, 'in'>; readonly onStarted: ScopeParts['onStarted'] },
+  {
+    run,
+    onStarted,
+  }: { readonly run: Omit<StartRunInput, 'in'>; readonly onStarted: ScopeParts['onStarted'] },
 ): Promise<Begun<'start'>> {
   await entry.throwCancelAt(at, 'start')
   const { session } = entry.parts

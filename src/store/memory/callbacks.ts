@@ -129,7 +129,11 @@ export function acknowledge(data: Data, callback: CallbackRow, now: number): boo
   // The answer of an exchange with a key can be asked for again.
   if (receiver.exchange?.answer !== callback.record.id) dropContent(callback)
   endScope(data, callback.record.id, now)
-  return isNextReady || (receiver.unread.size === 0 && stateOf(data, receiver, now) !== 'open')
+  if (isNextReady) return true
+  const { key, epoch, unread } = receiver
+  // Who waits for the answer of an exchange is told that it was handled, whatever came beside it.
+  const isOfNobody = key === undefined && epoch === undefined
+  return (unread.size === 0 || isOfNobody) && stateOf(data, receiver, now) !== 'open'
 }
 
 /** Sets a callback aside, with its reason. Whether the next of its group became ready. */
