@@ -275,7 +275,7 @@ describe.each(places)('in %s', (_, place) => {
     const attempt = () => {
       for (const call of [() => server.exchange(ask), () => server.exchange('ask', ask)]) {
         try {
-          call()
+          void call()
         } catch (error) {
           errors.push(error)
         }
