@@ -196,7 +196,10 @@ export const questions: Area = {
         const begun = await begin(trial, 'ask')
         await trial.fill(begun.receiver, 'yes', 'and no')
         const callback = await take(trial, begun)
-        await trial.acknowledge(callback)
+        const claims = [trial.toClaim(callback)]
+        const acknowledged = await trial.session.acknowledge({ claims, now: trial.now })
+        // Whoever waits beside looks again.
+        assert.deepEqual(acknowledged, { done: [true], receiverIds: [begun.receiver.id] })
         assert.deepEqual(await look(trial, begun), { type: 'acknowledged', callback })
         await trial.restart()
         trial.pass(7 * DAY - 1)
