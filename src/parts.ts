@@ -5,6 +5,7 @@ import { Intake } from './intake/intake.js'
 import { toReceiverSettings } from './intake/receiver-settings.js'
 import { Sources } from './intake/sources.js'
 import { DEFAULTS, type ServerSettings, toReceiverUrl } from './options.js'
+import { Exchanges } from './receiver/exchanges.js'
 import { Mailboxes } from './receiver/mailboxes.js'
 import { createCallbackScopes } from './scope/callback-scopes.js'
 import type { ScopeParts } from './scope/scope-parts.js'
@@ -24,6 +25,7 @@ export interface Parts {
   readonly node: Node
   readonly sources: Sources
   readonly mailboxes: Mailboxes
+  readonly exchanges: Exchanges
   readonly intake: Intake
   readonly sender: Sender
   readonly workflows: Workflows
@@ -80,10 +82,24 @@ export async function assemble(
     toDelivery: (sent, waits) => sender.toScopedDelivery(sent, waits),
     toDeliveryError: deliveryId => sender.toDeliveryError(deliveryId),
     toStart: (workflow, key, given) => workflows.toStart(workflow, key, given),
+    onStarted: run => workflows.started(run),
     toRun: (run, result) => workflows.toRun(run, result),
     toRunResult,
   }
   const workflows = new Workflows({ session, watch, clock, observe, onError })
+  const { toReceiver, toUrl, toSend, toDeliveryError } = scopeParts
+  const exchanges = new Exchanges({
+    session,
+    watch,
+    mailboxes,
+    epoch,
+    onError,
+    toReceiver,
+    toUrl,
+    toSend,
+    toDeliveryError,
+    toKeyConflict: (key, first, second) => sender.toExchangeConflict(key, first, second),
+  })
   const runner = new Runner({
     scope: scopeParts,
     workflows,
@@ -118,5 +134,8 @@ export async function assemble(
   })
   sender.start()
   runner.start()
-  return { settings, session, watch, node, sources, mailboxes, intake, sender, workflows, runner }
+  return {
+    ...{ settings, session, watch, node, sources, mailboxes, exchanges },
+    ...{ intake, sender, workflows, runner },
+  }
 }

@@ -86,7 +86,10 @@ export async function exchangeNew(
 export async function startNew(
   entry: ScopeEntry,
   at: MemoryKey,
-  run: Omit<StartRunInput, 'in'>,
+  {
+    run,
+    onStarted,
+  }: { readonly run: Omit<StartRunInput, 'in'>; readonly onStarted: ScopeParts['onStarted'] },
 ): Promise<Begun<'start'>> {
   await entry.throwCancelAt(at, 'start')
   const { session } = entry.parts
@@ -95,6 +98,7 @@ export async function startNew(
     'start',
     await entry.tell(now => session.startRun({ ...run, now, in: { entry: entry.entry, at } })),
   )
+  if (outcome.created) onStarted(outcome.run)
   const { id: runId, workflow, key } = outcome.run
   const memory = { verb: 'start', runId, workflow, key } as const
   entry.memory.put(at, memory)

@@ -5,7 +5,7 @@ import type { WaitEnd } from '../model/memory.js'
 import type { Delivery, Message, RememberedWaits } from '../model/message.js'
 import type { Payload } from '../model/payload.js'
 import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
-import type { RunName } from '../model/run.js'
+import type { RunName, RunRecord } from '../model/run.js'
 import type { RunHandle, StartOptions } from '../model/scope.js'
 import type { StartRunInput } from '../store/running.js'
 import type { SendInput } from '../store/sending.js'
@@ -57,6 +57,8 @@ export interface ScopeParts extends EntryParts {
     key: string,
     given: { readonly input: unknown; readonly options: StartOptions },
   ) => Promise<Omit<StartRunInput, 'in'>>
+  /** Told of a run that a scope has made. */
+  readonly onStarted: (run: RunRecord) => void
   /** The handle of a run, with a wait for its result that is remembered by a scope. */
   readonly toRun: <O>(run: RunName, result: (options: WaitOptions<never>) => Wait<O>) => RunHandle<O>
   /** What the workflow returned. Throws what it ended with otherwise. */

@@ -131,11 +131,10 @@ export class ScopeVerbs implements Scope {
     return await this.#entry.perform(async () => {
       const run =
         (await this.#entry.recall(at, 'start')) ??
-        (await startNew(
-          this.#entry,
-          at,
-          await this.#parts.toStart(workflow, this.#runKey(at), { input, options }),
-        ))
+        (await startNew(this.#entry, at, {
+          run: await this.#parts.toStart(workflow, this.#runKey(at), { input, options }),
+          onStarted: this.#parts.onStarted,
+        }))
       const numbers = new Numbers(at)
       return this.#parts.toRun<O>(run, wait =>
         numbers.wait(this.#entry, {

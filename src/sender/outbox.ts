@@ -30,9 +30,15 @@ export async function send(
   const outcome = await session.send(outgoing)
   if (outcome.type === 'sent') return { id: outcome.deliveryId, messageId: outcome.messageId }
 
-  throw new KeyConflictError({
-    key: key ?? '',
-    message: `The key '${key}' has a message to ${inWords(outcome.lane)} already, so it cannot have one to ${inWords(outgoing.message.lane)}; use a key of its own for each target`,
+  throw keyConflict(key ?? '', 'message', outcome.lane, outgoing.message.lane)
+}
+
+/** A key stays with the target that it had first. */
+export function keyConflict(key: string, what: 'message' | 'exchange', first: Lane, second: Lane): Error {
+  const to = what === 'message' ? 'to' : 'with'
+  return new KeyConflictError({
+    key,
+    message: `The key '${key}' has ${what === 'message' ? 'a' : 'an'} ${what} ${to} ${inWords(first)} already, so it cannot have one ${to} ${inWords(second)}; use a key of its own for each target`,
   })
 }
 

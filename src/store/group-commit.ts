@@ -105,6 +105,8 @@ export function createSession(executor: Executor, limits: Limits = LIMITS): Stor
     findDelivery: method('findDelivery'),
     listAttempts: method('listAttempts'),
     cancelDelivery: method('cancelDelivery'),
+    beginExchange: method('beginExchange'),
+    takeAnswer: method('takeAnswer'),
     recall: method('recall'),
     remember: method('remember'),
     spawnInScope: method('spawnInScope'),
@@ -283,7 +285,7 @@ class GroupCommit {
 
 /** What strangers or callers add to the store. */
 function isAdding(name: keyof Commands): boolean {
-  return name === 'accept' || name === 'send'
+  return name === 'accept' || name === 'send' || name === 'beginExchange'
 }
 
 function bytesOf(command: Command): number {
@@ -292,6 +294,8 @@ function bytesOf(command: Command): number {
       return command.input.body.length + command.input.headers.length
     case 'send':
       return command.input.message.body.length
+    case 'beginExchange':
+      return command.input.send.message.body.length
     default:
       return 0
   }

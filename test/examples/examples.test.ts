@@ -23,6 +23,7 @@ const printed: Record<string, string[]> = {
     'attempt: 503',
     'attempt: 200',
   ],
+  'ask.mjs': ['first: no answer yet', 'second: chicken', 'third: chicken', 'the partner was asked once'],
   'approval.mjs': [
     'mail to ada: please decide',
     'mail to ben: please decide',

@@ -110,6 +110,7 @@ export async function openBench({
     toDelivery: (delivery, waits) => sender.toScopedDelivery(delivery, waits),
     toDeliveryError: id => sender.toDeliveryError(id),
     toStart: (workflow, key, given) => workflows.toStart(workflow, key, given),
+    onStarted: run => workflows.started(run),
     toRun: (run, result) => workflows.toRun(run, result),
     toRunResult,
   }

@@ -37,6 +37,21 @@ describe('a workflow', () => {
     ])
   })
 
+  it('is observed to start once, also when a scope starts it', async () => {
+    await using bench = await openBench()
+    const child = bench.workflow('child', async () => 'done')
+    const parent = bench.workflow('parent', async run => {
+      const handle = await run.start('child', child)
+      if (run.attempt === 1) throw new Error('again')
+      return await handle.result()
+    })
+    const handle = await parent.start('a')
+    await bench.clock.advance('10s')
+    expect(await handle.result()).toBe('done')
+    const started = bench.events.filter(({ type }) => type === 'run.started')
+    expect(started.map(({ workflow }) => workflow)).toEqual(['parent', 'child'])
+  })
+
   it('has not ended before what it did not wait for has; its waits are given up', async () => {
     await using bench = await openBench()
     const gate = deferred<void>()

@@ -8,7 +8,7 @@ import {
   type ReceiverSettings,
 } from '../../model/receiver.js'
 import type { AcceptInput, AcceptOutcome, ReceiverCommands, SpawnInput } from '../receiving.js'
-import { type Data, endReceiver, liveNode, markEnd, stateOf } from './data.js'
+import { type Data, endReceiver, endUntold, liveNode, markEnd, stateOf } from './data.js'
 import { frozenCopy, withOwnBody } from './frozen.js'
 import type { CallbackRow, ReceiverRow } from './rows.js'
 import { SortedList } from './sorted-list.js'
@@ -98,6 +98,7 @@ export function addReceiver(data: Data, input: NewReceiver, settings: ReceiverSe
     endedAt: undefined,
     settings,
     scope: undefined,
+    exchange: undefined,
     lastSeq: 0,
     unread: new Unread(data.delayed),
     failed: new SortedList(callback => callback.seq),
@@ -226,6 +227,14 @@ function remember(data: Data, callbackId: string, answer: StoredAnswer, until: n
 function answerTo(data: Data, callbackId: string): StoredAnswer | undefined {
   const row = data.answers.get(callbackId)
   return row === undefined ? undefined : withOwnBody(row.answer)
+}
+
+/** Closes one that has what was waited for. Nobody needs to be told, unless more came than what is in hand. */
+export function closeQuietly(data: Data, receiver: ReceiverRow, now: number, { inHand = 0 } = {}): void {
+  markEnd(data, receiver, now)
+  if (receiver.state !== 'open') return
+  if (receiver.unread.size > inHand) endUntold(data, receiver, 'closed', now)
+  else endReceiver(data, receiver, 'closed', now)
 }
 
 export function toRecord(data: Data, receiver: ReceiverRow, now: number): ReceiverRecord {

@@ -79,12 +79,16 @@ function dropCallbacks(data: Data, { now, callbacksMs }: SweepInput, tally: Tall
 /** Keyless receivers that ended long ago, once they hold nothing that anybody could still want. */
 function dropReceivers(data: Data, { now, keylessMs }: SweepInput, tally: Tally): void {
   const spent = shiftAll(data.endedKeyless, ({ endedAt = now }) => endedAt + keylessMs <= now)
-  const empty = spent.filter(({ unread, failed }) => unread.size + failed.size === 0)
+  const empty = spent.filter(
+    ({ unread, failed, exchange }) =>
+      unread.size + failed.size === 0 && !data.callbacks.has(exchange?.answer ?? ''),
+  )
   const gone = new Set(tally.first(empty))
   for (const receiver of gone) {
     data.receivers.delete(receiver.id)
     data.receiversByToken.delete(receiver.token)
     data.registry.delete(receiver)
+    if (receiver.exchange !== undefined) data.exchangesByKey.delete(receiver.exchange.key)
   }
   for (const receiver of spent) if (!gone.has(receiver)) data.endedKeyless.add(receiver)
 }

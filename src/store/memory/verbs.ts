@@ -94,16 +94,22 @@ export function toKnown(data: Data, memory: Memory, now: number): Known {
   return { type: 'known', memory: toMemory(data, memory, now) }
 }
 
-function conflictOf({ patch }: NewReceiver): Conflict | undefined {
+export function conflictOf({ patch }: NewReceiver): Conflict | undefined {
   const message = patchConflict(NO_SETTINGS, patch)
   return message === undefined ? undefined : { type: 'conflict', message }
 }
 
-function makeReceiver(data: Data, { id, token, patch }: NewReceiver, now: number): ReceiverRow {
-  return addReceiver(data, { id, token, now }, frozenCopy(applyPatch(NO_SETTINGS, patch)))
+/** `epoch` binds it to its node. */
+export function makeReceiver(
+  data: Data,
+  { patch, ...receiver }: NewReceiver & { readonly epoch?: number },
+  now: number,
+): ReceiverRow {
+  return addReceiver(data, { ...receiver, now }, frozenCopy(applyPatch(NO_SETTINGS, patch)))
 }
 
-function makeDelivery(data: Data, send: SendInput): DeliveryRow {
+/** A message whose key, if any, is none of ours. */
+export function makeDelivery(data: Data, send: SendInput): DeliveryRow {
   const { key: _, ...message } = send.message
   return addDelivery(data, { ...send, message })
 }

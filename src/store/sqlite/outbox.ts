@@ -145,6 +145,11 @@ export class Outbox
     this.#store(input, null, scope)
   }
 
+  /** The message of an exchange, where the key is none of ours. */
+  sendForExchange(input: SendInput): void {
+    this.#store(input, null, null)
+  }
+
   recordAttempt(input: {
     readonly claim: DeliveryClaim
     readonly now: number

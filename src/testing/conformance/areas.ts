@@ -20,6 +20,7 @@ import { lettingGo } from './letting-go.js'
 import { listing } from './listing.js'
 import { owning } from './owning.js'
 import { parking } from './parking.js'
+import { questions } from './questions.js'
 import { racing } from './racing.js'
 import { recalling } from './recalling.js'
 import { recovering } from './recovering.js'
@@ -56,6 +57,7 @@ export const AREAS: readonly Area[] = [
   answering,
   sending,
   attempting,
+  questions,
   leases,
   recovering,
   sweeping,
