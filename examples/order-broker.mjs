@@ -5,8 +5,8 @@
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { fileURLToPath } from 'node:url'
 import { CallbackServer } from 'longline'
+import { isMain } from './support/is-main.mjs'
 
 /** @import { Callback, Duration, Receiver } from 'longline' */
 
@@ -113,4 +113,4 @@ async function post(url = '', body) {
   await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main()
+if (isMain(import.meta)) await main()

@@ -213,6 +213,6 @@ async function until(condition) {
     if (processes.signal.aborted) throw processes.signal.reason
     if (performance.now() > giveUpAt) throw new Error(`nothing came of it within ${patienceMs / 1_000} s`)
     showProgress(countEnded(), orderCount)
-    await delay(10)
+    await delay(25)
   }
 }

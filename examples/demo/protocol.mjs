@@ -18,7 +18,7 @@ export const patienceMs = 5_000
  * A third party's answer to the broker, given to a callback URL. Without a status it is still being posted; late is what
  * the broker took after its patience was over.
  *
- * @typedef {{ by: 'partner' | 'app', order: string, yes: boolean, tries: number, status?: number, late: boolean }} Call
+ * @typedef {{ by: 'partner' | 'app', order: string, yes: boolean, tries: number, status?: number | undefined, late: boolean }} Call
  */
 
 /** @typedef {{ unread: number, failed: number }} Left what is in the broker's mailbox at the end */
