@@ -50,7 +50,7 @@ class Contest<B extends Branches> {
   readonly #waits: Wait<unknown>[]
   readonly #cancelAll: () => void
   readonly #around: NonNullable<ReturnType<typeof currentContext>>['races']
-  readonly #errors: unknown[] = []
+  readonly #errors = new Map<string, unknown>()
 
   constructor(
     entry: ScopeEntry,
@@ -125,9 +125,11 @@ class Contest<B extends Branches> {
   #ended(name: string, wait: Wait<unknown>, result: PromiseSettledResult<unknown>): void {
     if (!this.#first.pending || this.#entry.isOver || this.#entry.isClosing) return
     if (this.#verb === 'any' && result.status === 'rejected') {
-      this.#errors.push(result.reason)
-      if (this.#errors.length < Object.keys(this.#branches).length) return
-      const error = new AggregateError(this.#errors, `No branch of '${this.#at.key}' succeeded`)
+      this.#errors.set(name, result.reason)
+      const names = Object.keys(this.#branches)
+      if (this.#errors.size < names.length) return
+      const errors = names.map(branch => this.#errors.get(branch))
+      const error = new AggregateError(errors, `No branch of '${this.#at.key}' succeeded`)
       const failure: Result = { type: 'error', bytes: encodeError(error) }
       this.#decide({ winner: name, by: { type: 'result', result: failure } }, () =>
         this.#first.fail(blaming(error, this.#at)),
