@@ -21,8 +21,8 @@ import { paint, say, seconds, showProgress } from './words.mjs'
 /** @import { Booking } from '../order-broker.mjs' */
 /** @import { BrokerSettings, Call, Left, Message, Seen } from './protocol.mjs' */
 
-const orderCount = 200
-const killAfter = [40, 100, 160]
+const orderCount = 120
+const killAfter = [25, 60, 95]
 const patienceMs = 60_000
 
 const startedAt = performance.now()

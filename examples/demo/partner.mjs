@@ -5,7 +5,7 @@ import { onStop, patienceMs } from './protocol.mjs'
 import { answer, listen } from './third-party.mjs'
 
 /** Some of the orders before this one are never answered: nobody is in. */
-const noon = 140
+const noon = 90
 const thinkMs = 150
 
 onStop(() => process.exit(0))

@@ -1,8 +1,6 @@
 // What the processes of the demo say to each other, over the channel that Node opens for a forked child, and what all of
 // them know.
 
-/** @import { Booking } from '../order-broker.mjs' */
-
 /** How long the partner has, from when the order was placed at the latest. */
 export const patienceMs = 5_000
 
@@ -29,7 +27,6 @@ export const patienceMs = 5_000
  *   | { type: 'call', call: Call }
  *   | { type: 'placed', order: string }
  *   | { type: 'taken', order: string, tries: number }
- *   | { type: 'booked', booking: Booking }
  *   | { type: 'left', left: Left }} Message
  */
 

@@ -16,7 +16,7 @@
  * @property {readonly Booking[]} ledger as the broker wrote it
  * @property {readonly Seen[]} seen every request that the app or the partner saw
  * @property {readonly Call[]} calls what they answered
- * @property {Left} left
+ * @property {Left} left what is in the broker's mailbox
  */
 
 /**
@@ -46,53 +46,38 @@ function findBroken({ placed, taken, ledger, seen, calls, left }) {
 
   const bookings = groupBy(ledger, ({ order }) => order)
   const messages = groupBy(seen, ({ about }) => about)
-  /** @param {(booking: Booking) => string} fact */
-  const differing = fact =>
-    [...bookings].filter(([, same]) => new Set(same.map(fact)).size > 1).map(([order]) => order)
-  /** @param {(seen: Seen) => string} fact */
-  const differingMessages = fact =>
-    [...messages].filter(([, same]) => new Set(same.map(fact)).size > 1).map(([about]) => about)
-
   return [
-    list(
-      'Not finished, no answer was given to order',
-      [...placed].filter(order => !taken.has(order)),
-    ),
-    list('LOST: answered with 202, and never ended: order', lost({ taken, ledger })),
-    list(
-      'Ended without having been placed: order',
-      [...bookings.keys()].filter(order => !placed.has(order)),
-    ),
-    list(
-      'ENDED TWICE, under different keys: order',
-      differing(({ key }) => key),
-    ),
-    list(
-      'ENDED TWICE, in different ways: order',
-      differing(({ outcome }) => outcome),
-    ),
+    list('Not finished, no answer was given to order', without(placed, taken)),
+    list('LOST: answered with 202, and never ended: order', without(taken.keys(), bookings)),
+    list('Ended without having been placed: order', without(bookings.keys(), placed)),
+    list('ENDED TWICE, under different keys: order', differing(bookings, 'key')),
+    list('ENDED TWICE, in different ways: order', differing(bookings, 'outcome')),
     list('WRONG END, not what was said: order', wrongEnds(ledger, calls)),
-    list(
-      'SENT TWICE, under different ids:',
-      differingMessages(({ id }) => id),
-    ),
-    list(
-      'CHANGED between two attempts:',
-      differingMessages(({ digest }) => digest),
-    ),
-    list(
-      'LOST: the callback was not taken:',
-      calls.filter(isRefused).map(({ by, order }) => `${by}'s of ${order}`),
-    ),
+    list('SENT TWICE, under different ids:', differing(messages, 'id')),
+    list('CHANGED between two attempts:', differing(messages, 'digest')),
+    list('LOST: the callback was not taken:', refused(calls)),
     left.unread === 0 ? undefined : `${left.unread} left in the mailbox`,
     left.failed === 0 ? undefined : `${left.failed} set aside as failed`,
   ].filter(sentence => sentence !== undefined)
 }
 
-/** @param {Pick<Tally, 'taken' | 'ledger'>} tally */
-function lost({ taken, ledger }) {
-  const ended = new Set(ledger.map(({ order }) => order))
-  return [...taken.keys()].filter(order => !ended.has(order))
+/**
+ * @param {Iterable<string>} names
+ * @param {{ has(name: string): boolean }} found
+ */
+function without(names, found) {
+  return [...names].filter(name => !found.has(name))
+}
+
+/**
+ * The names under which there is more than one of something.
+ *
+ * @template T
+ * @param {ReadonlyMap<string, readonly T[]>} groups
+ * @param {keyof T} fact
+ */
+function differing(groups, fact) {
+  return [...groups].filter(([, same]) => new Set(same.map(one => one[fact])).size > 1).map(([name]) => name)
 }
 
 /**
@@ -123,9 +108,16 @@ function endsAllowed(partner, app) {
   return [app.yes ? 'granted' : 'refused by the app', ...late]
 }
 
-/** @param {Call} call */
-function isRefused({ status, late }) {
-  return status === undefined || !(isTaken(status) || (late && status === 410))
+/** @param {Tally['calls']} calls */
+function refused(calls) {
+  return calls
+    .filter(({ status, late }) => !isTaken(status) && !(late && status === 410))
+    .map(({ by, order }) => `${by}'s of ${order}`)
+}
+
+/** @param {Booking} booking */
+function isGranted({ outcome }) {
+  return outcome === 'granted'
 }
 
 /** @param {number | undefined} status */
@@ -141,12 +133,10 @@ function toRows({ placed, taken, ledger, seen, calls }) {
   const again = [...taken.values()].filter(tries => tries > 1).length
   const messages = groupBy(seen, ({ about, id }) => `${about}/${id}`)
   const steps = groupBy(ledger, ({ key }) => key)
-  const granted = groupBy(
-    ledger.filter(({ outcome }) => outcome === 'granted'),
-    ({ order }) => order,
-  )
-  const grantedTwice = [...granted.values()].filter(same => new Set(same.map(({ key }) => key)).size > 1)
-  const lostOrders = lost({ taken, ledger }).length
+  const bookings = groupBy(ledger, ({ order }) => order)
+  const granted = groupBy(ledger.filter(isGranted), ({ order }) => order)
+  const lost = without(taken.keys(), bookings).length
+  const grantedTwice = differing(granted, 'key').length
   const late = calls.filter(({ status }) => status === 410).length
   return [
     { name: 'orders in', count: placed.size },
@@ -167,8 +157,8 @@ function toRows({ placed, taken, ledger, seen, calls }) {
     ),
     { name: '  taken', count: calls.filter(({ status }) => isTaken(status)).length },
     row('  too late', late, 'the order had timed out'),
-    { name: 'lost', count: lostOrders, good: lostOrders === 0 },
-    { name: 'granted twice', count: grantedTwice.length, good: grantedTwice.length === 0 },
+    { name: 'lost', count: lost, good: lost === 0 },
+    { name: 'granted twice', count: grantedTwice, good: grantedTwice === 0 },
   ]
 }
 
