@@ -58,7 +58,7 @@ async function main() {
       return new Response()
     },
   })
-  const approval = declare(server, { day: 500 }) // so that you need not wait
+  const approval = declare(server, { day: 1_000 }) // so that you need not wait
 
   for (const by of ['ada', 'ben', 'cem']) {
     const handle = await approval.start(`invoice of ${by}`, { by })

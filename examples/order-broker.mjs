@@ -85,7 +85,7 @@ async function main() {
   }
 
   const server = await CallbackServer.listen({ port: 0, store: 'memory:' }) // a path survives restarts
-  await declare(server, { app: app.url, partner: partner.url, book, patience: '500ms' })
+  await declare(server, { app: app.url, partner: partner.url, book, patience: '2s' })
   await finished
   await server.close()
   app.close()
