@@ -74,7 +74,7 @@ export interface Scope {
   sleep(key: string, time: Duration | Date): Wait<void>
   /** The first to settle, remembered. The others are cancelled. */
   race<B extends Branches>(key: string, branches: B): Wait<Winner<B>>
-  /** The first to succeed, remembered; `AggregateError` when none does. */
+  /** The first to succeed, remembered; `AggregateError` when none does, its errors in the order of the branches. */
   any<B extends Branches>(key: string, branches: B): Wait<Winner<B>>
 }
 

@@ -52,7 +52,7 @@ class Contest<B extends Branches> {
   readonly #waits: Wait<unknown>[]
   readonly #cancelAll: () => void
   readonly #around: readonly BranchOf[]
-  readonly #errors: unknown[] = []
+  readonly #errors = new Map<string, unknown>()
 
   constructor(
     entry: ScopeEntry,
@@ -138,9 +138,11 @@ class Contest<B extends Branches> {
 
   /** It is not the end of an `any`, as long as another branch may succeed. */
   #failed(name: string, reason: unknown): void {
-    this.#errors.push(reason)
-    if (this.#errors.length < Object.keys(this.#branches).length) return
-    const error = new AggregateError(this.#errors, `No branch of '${this.#at.key}' succeeded`)
+    this.#errors.set(name, reason)
+    const names = Object.keys(this.#branches)
+    if (this.#errors.size < names.length) return
+    const errors = names.map(branch => this.#errors.get(branch))
+    const error = new AggregateError(errors, `No branch of '${this.#at.key}' succeeded`)
     const result = { type: 'error', bytes: encodeError(error) } as const
     const failure = { status: 'rejected', reason: blaming(error, this.#at) } as const
     this.#decide({ winner: name, by: { type: 'result', result } }, failure)
