@@ -162,7 +162,7 @@ export class Workflows {
     const { run, created } = outcome
     if (created) {
       const { id: runId, workflow, key } = run
-      this.#parts.observe({ type: 'run.started', at: new Date(run.startedAt), runId, workflow, key })
+      this.#parts.observe({ type: 'run.started', at: new Date(input.now), runId, workflow, key })
     }
     return run
   }
