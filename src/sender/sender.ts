@@ -2,7 +2,7 @@ import { checkKey } from '../core/bytes.js'
 import { DeliveryFailedError, ServerClosedError } from '../errors.js'
 import type { Delivery, Message, RememberedWaits } from '../model/message.js'
 import { DEFAULTS, type EndpointOptions, type ServerSettings } from '../options.js'
-import type { SendInput } from '../store/sending.js'
+import type { NewDelivery, SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import type { Carrier } from './carrier.js'
@@ -14,7 +14,7 @@ import { type Endpoint, Endpoints } from './endpoints.js'
 import { createFetchCarrier } from './fetch-carrier.js'
 import { Guard, isLoopbackHost } from './guard.js'
 import { checkMessage } from './message.js'
-import { type Sent, send, toSend } from './outbox.js'
+import { type Sent, send, toDelivery, toSend } from './outbox.js'
 import { Reports } from './reports.js'
 import { ScopedDelivery } from './scoped-delivery.js'
 import { createTransport } from './transport.js'
@@ -104,6 +104,11 @@ export class Sender {
   toSend(message: Message): SendInput {
     checkMessage(message)
     return toSend(undefined, message, { endpoints: this.#endpoints, clock: this.#parts.settings.clock })
+  }
+
+  /** Another delivery of a message that is in the store. */
+  toRedelivery(): NewDelivery {
+    return toDelivery(this.#parts.settings.clock.now())
   }
 
   /** A delivery whose waits a scope remembers. */

@@ -38,6 +38,7 @@ export const wakesAfter: {
   cancelDelivery: (input, done) => (done ? [delivery(input.deliveryId), RUNS] : []),
   sendInScope: (_, outcome) => (outcome.type === 'sent' ? [OUTBOX] : []),
   exchangeInScope: (_, outcome) => (outcome.type === 'begun' ? [OUTBOX] : []),
+  resendInScope: (_, outcome) => (outcome.type === 'begun' ? [OUTBOX] : []),
   startRun: ({ acknowledges }, outcome) => {
     if (outcome.type !== 'started') return []
     // The next of its group may be ready, or the receiver have nothing unread any more.
@@ -65,6 +66,7 @@ export const wakesBefore: {
   send: () => [OUTBOX],
   sendInScope: () => [OUTBOX],
   exchangeInScope: () => [OUTBOX],
+  resendInScope: () => [OUTBOX],
   startRun: () => [RUNS],
 }
 
