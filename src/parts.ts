@@ -79,6 +79,7 @@ export async function assemble(
     accept: (receiver, data, options) => intake.accept(receiver, data, options),
     respond: (receiver, callback, answer) => intake.respond(receiver, callback, answer),
     toSend: message => sender.toSend(message),
+    toRedelivery: () => sender.toRedelivery(),
     toDelivery: (sent, waits) => sender.toScopedDelivery(sent, waits),
     toDeliveryError: deliveryId => sender.toDeliveryError(deliveryId),
     toStart: (workflow, key, given) => workflows.toStart(workflow, key, given),

@@ -3,7 +3,8 @@ import { hasBegun, type Memory, type MemoryKey, nameOf, type WaitEndType } from 
 // What a scope forgets when it is retried by hand, so that its code does not fail at the same place again.
 //
 //   F1. What ended as it should stays, also where it is blamed: a read that gave a callback gives that callback again.
-//   F2. An exchange keeps its receiver and its message: it is waited for anew.
+//   F2. An exchange keeps its receiver and its message: it is waited for anew, and its message is sent again where its
+//       delivery is dead.
 //   F3. A race goes with the memory that decided it.
 //   F4. Where an `any` is blamed of which every branch failed, every failure goes: waited for anew, its branches would fail
 //       again with what they remember.
@@ -93,5 +94,5 @@ function decidedBy(memory: Memory): string | undefined {
 function remaining(memory: Memory): { readonly memory?: Memory } {
   if (memory.verb !== 'exchange' || !hasBegun(memory)) return {}
   const { verb, receiver, messageId, deliveryId } = memory
-  return { memory: { verb, receiver, messageId, deliveryId } }
+  return { memory: { verb, receiver, messageId, deliveryId, retried: true } }
 }

@@ -83,6 +83,27 @@ export async function exchangeNew(
   return memory
 }
 
+/** The exchange of a scope that was retried by hand, made whole again: its receiver and its message are the same. */
+export async function exchangeAgain(
+  entry: ScopeEntry,
+  at: MemoryKey,
+  { parts, deadlineAt }: { readonly parts: ScopeParts; readonly deadlineAt: number | undefined },
+): Promise<Begun<'exchange'>> {
+  await entry.throwCancelAt(at, 'exchange')
+  const delivery = parts.toRedelivery()
+  const deadline = deadlineAt === undefined ? {} : { deadlineAt }
+  const { session } = entry.parts
+  const outcome = began(
+    at,
+    'exchange',
+    await entry.tell(now => session.resendInScope({ entry: entry.entry, at, delivery, ...deadline, now })),
+  )
+  const { type: _, ...begun } = outcome
+  const memory = { verb: 'exchange', ...begun } as const
+  entry.memory.put(at, memory)
+  return memory
+}
+
 export async function startNew(
   entry: ScopeEntry,
   at: MemoryKey,

@@ -8,7 +8,7 @@ import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
 import type { RunName, RunRecord } from '../model/run.js'
 import type { RunHandle, StartOptions } from '../model/scope.js'
 import type { StartRunInput } from '../store/running.js'
-import type { SendInput } from '../store/sending.js'
+import type { NewDelivery, SendInput } from '../store/sending.js'
 import type { EntryParts } from './scope-entry.js'
 
 /** What the verbs of a scope need of the rest of the server; `server.ts` hands it in. */
@@ -42,6 +42,8 @@ export interface ScopeParts extends EntryParts {
    * @throws InvalidOptionsError, EndpointRefusedError for one that cannot be sent.
    */
   readonly toSend: (message: Message) => SendInput
+  /** Another delivery of a message that is in the store. */
+  readonly toRedelivery: () => NewDelivery
   /** A delivery whose waits are remembered by a scope. */
   readonly toDelivery: (
     sent: { readonly id: string; readonly messageId: string },

@@ -5,7 +5,7 @@ import type { Branches, Winner } from '../core/race.js'
 import type { Wait, WaitOptions } from '../core/wait.js'
 import { InvalidOptionsError, ReceiverClosedError, RunCancelledError } from '../errors.js'
 import type { ChildOptions } from '../model/code.js'
-import type { MemoryKey, Verb, WaitEnd } from '../model/memory.js'
+import { isToResend, type MemoryKey, type Verb, type WaitEnd } from '../model/memory.js'
 import type { Delivery, Message, RememberedWaits } from '../model/message.js'
 import type { ReceiverRecord } from '../model/receiver.js'
 import type {
@@ -19,7 +19,7 @@ import type {
   StepOptions,
   Workflow,
 } from '../model/scope.js'
-import { exchangeNew, sendNew, spawnNew, startNew } from './beginning.js'
+import { exchangeAgain, exchangeNew, sendNew, spawnNew, startNew } from './beginning.js'
 import { Numbers } from './numbers.js'
 import { OwnReceiver } from './own-receiver.js'
 import { raceInScope } from './racing.js'
@@ -102,9 +102,12 @@ export class ScopeVerbs implements Scope {
       at,
       begin: async () => {
         const parts = this.#parts
-        begun =
-          (await this.#entry.recall(at, 'exchange')) ??
-          (await exchangeNew(this.#entry, at, { parts, patch, toMessage, deadlineAt }))
+        const known = await this.#entry.recall(at, 'exchange')
+        if (known === undefined) {
+          begun = await exchangeNew(this.#entry, at, { parts, patch, toMessage, deadlineAt })
+        } else {
+          begun = isToResend(known) ? await exchangeAgain(this.#entry, at, { parts, deadlineAt }) : known
+        }
         const { receiver, deliveryId } = begun
         attach(receiver.id)
         this.#entry.atEnd(() => detach(receiver.id))

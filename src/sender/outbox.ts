@@ -4,7 +4,7 @@ import { KeyConflictError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
 import type { Message } from '../model/message.js'
 import { DEFAULTS } from '../options.js'
-import type { SendInput } from '../store/sending.js'
+import type { NewDelivery, SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
 import type { Endpoints } from './endpoints.js'
 import { toOutgoing } from './message.js'
@@ -49,11 +49,12 @@ export function toSend(
   { endpoints, clock }: { endpoints: Endpoints; clock: Clock },
 ): SendInput {
   const now = clock.now()
-  return {
-    ...toOutgoing(key, message, { endpoints, now }),
-    deliveryId: createId('dlv', now),
-    deadlineAt: now + DEFAULTS.deliveryDeadlineMs,
-  }
+  return { ...toDelivery(now), ...toOutgoing(key, message, { endpoints, now }) }
+}
+
+/** A delivery that is due at once. */
+export function toDelivery(now: number): NewDelivery {
+  return { deliveryId: createId('dlv', now), dueAt: now, deadlineAt: now + DEFAULTS.deliveryDeadlineMs }
 }
 
 function inWords(lane: Lane): string {

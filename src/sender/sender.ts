@@ -4,7 +4,7 @@ import type { Lane } from '../model/delivery.js'
 import type { Delivery, Message, RememberedWaits } from '../model/message.js'
 import { DEFAULTS, type EndpointOptions, type ServerSettings } from '../options.js'
 import { EndWaits } from '../store/end-waits.js'
-import type { SendInput } from '../store/sending.js'
+import type { NewDelivery, SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import type { Carrier } from './carrier.js'
@@ -15,7 +15,7 @@ import { type Endpoint, Endpoints } from './endpoints.js'
 import { createFetchCarrier } from './fetch-carrier.js'
 import { Guard, isLoopbackHost } from './guard.js'
 import { checkMessage } from './message.js'
-import { keyConflict, type Sent, send, toSend } from './outbox.js'
+import { keyConflict, type Sent, send, toDelivery, toSend } from './outbox.js'
 import { Reports } from './reports.js'
 import { ScopedDelivery } from './scoped-delivery.js'
 import { createTransport } from './transport.js'
@@ -110,6 +110,11 @@ export class Sender {
   /** For a key that has an exchange with another target. */
   toExchangeConflict(key: string, first: Lane, second: Lane): Error {
     return keyConflict(key, 'exchange', first, second)
+  }
+
+  /** Another delivery of a message that is in the store. */
+  toRedelivery(): NewDelivery {
+    return toDelivery(this.#parts.settings.clock.now())
   }
 
   /** A delivery whose waits a scope remembers. */

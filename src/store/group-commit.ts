@@ -112,6 +112,7 @@ export function createSession(executor: Executor, limits: Limits = LIMITS): Stor
     spawnInScope: method('spawnInScope'),
     sendInScope: method('sendInScope'),
     exchangeInScope: method('exchangeInScope'),
+    resendInScope: method('resendInScope'),
     decide: method('decide'),
     throwCancel: method('throwCancel'),
     startRun: method('startRun'),

@@ -43,6 +43,7 @@ export const wakesAfter: {
   },
   sendInScope: (_, outcome) => (outcome.type === 'sent' ? [OUTBOX] : []),
   exchangeInScope: (_, outcome) => (outcome.type === 'begun' ? [OUTBOX] : []),
+  resendInScope: (_, outcome) => (outcome.type === 'begun' ? [OUTBOX] : []),
   startRun: ({ acknowledges }, outcome) => {
     if (outcome.type !== 'started') return []
     // The next of its group may be ready, or the receiver have nothing unread any more.
@@ -71,6 +72,7 @@ export const wakesBefore: {
   beginExchange: () => [OUTBOX],
   sendInScope: () => [OUTBOX],
   exchangeInScope: () => [OUTBOX],
+  resendInScope: () => [OUTBOX],
   startRun: () => [RUNS],
 }
 

@@ -1,6 +1,7 @@
 import { random } from '../core/clock.js'
 import { Looks } from '../core/looks.js'
 import { RunCancelledError, ServerClosedError } from '../errors.js'
+import { isToResend } from '../model/memory.js'
 import type { RunClaim, RunRecord } from '../model/run.js'
 import type { Run } from '../model/scope.js'
 import { decodeValue } from '../model/value.js'
@@ -204,7 +205,8 @@ export class RunEntry {
     const at = blameOf(error)
     if (at === undefined) return this.#isCancelled
     const memory = this.#entry.memory.peek(at)
-    return memory === undefined || ('end' in memory && memory.end?.type === 'cancel')
+    if (memory === undefined || isToResend(memory)) return true // what has not begun
+    return 'end' in memory && memory.end?.type === 'cancel'
   }
 
   #leave(): void {

@@ -150,8 +150,9 @@ export class Workflows {
   }
 
   /** A run was made, here or by a scope. */
-  started({ id: runId, workflow, key, startedAt }: RunRecord): void {
-    this.#parts.observe({ type: 'run.started', at: new Date(startedAt), runId, workflow, key })
+  started({ id: runId, workflow, key }: RunRecord): void {
+    const { clock, observe } = this.#parts
+    observe({ type: 'run.started', at: new Date(clock.now()), runId, workflow, key })
   }
 
   /** Nobody is told of the end of a run any more, and no run is started. */

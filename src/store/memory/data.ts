@@ -50,7 +50,8 @@ export class Data {
   readonly answersByEnd = new Heap<AnswerRow>((a, b) => a.until < b.until)
 
   readonly deliveries = new Map<string, DeliveryRow>()
-  readonly deliveriesByMessage = new Map<string, DeliveryRow>()
+  /** In the order in which they were made. */
+  readonly deliveriesByMessage = new Map<string, Set<DeliveryRow>>()
   readonly deliveriesByKey = new Map<string, DeliveryRow>()
   readonly exchangesByKey = new Map<string, ExchangeRow>()
   readonly lanes = new Map<Lane, Heap<DeliveryRow>>()

@@ -104,6 +104,7 @@ class MemorySession implements StoreSession {
   readonly spawnInScope = this.#command('spawnInScope')
   readonly sendInScope = this.#command('sendInScope')
   readonly exchangeInScope = this.#command('exchangeInScope')
+  readonly resendInScope = this.#command('resendInScope')
   readonly decide = this.#command('decide')
   readonly throwCancel = this.#command('throwCancel')
 

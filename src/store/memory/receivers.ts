@@ -124,17 +124,31 @@ function changeReceiver(
     receiver.settings = settings
     receiver.version += 1
   }
-  if (isReopened) {
-    receiver.state = 'open'
-    receiver.openedAt = input.now
-    receiver.endedAt = undefined
-    data.untold.delete(receiver)
-    data.leftovers.delete(receiver)
-  }
-  if (!isChanged && !isReopened) return
+  if (isReopened) reopen(data, receiver, input.now)
+  if (isChanged || isReopened) changeEnd(data, receiver, input.now)
+}
+
+/** A receiver of a scope is to be open, whatever it ended by. */
+export function ensureOpen(data: Data, receiver: ReceiverRow, now: number): void {
+  markEnd(data, receiver, now)
+  if (receiver.state === 'open') return
+  reopen(data, receiver, now)
+  changeEnd(data, receiver, now)
+}
+
+function reopen(data: Data, receiver: ReceiverRow, now: number): void {
+  receiver.state = 'open'
+  receiver.openedAt = now
+  receiver.endedAt = undefined
+  data.untold.delete(receiver)
+  data.leftovers.delete(receiver)
+}
+
+/** When it expires depends on its settings, and on when it was opened. */
+function changeEnd(data: Data, receiver: ReceiverRow, now: number): void {
   data.expiring.delete(receiver)
-  receiver.expiresAt = expiryOf(receiver.openedAt, settings, input.now)
-  watchEnd(data, receiver, input.now)
+  receiver.expiresAt = expiryOf(receiver.openedAt, receiver.settings, now)
+  watchEnd(data, receiver, now)
 }
 
 /** Puts an open receiver where its end by itself will be noticed. */

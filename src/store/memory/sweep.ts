@@ -3,7 +3,7 @@ import type { Swept } from '../nodes.js'
 import type { Input } from '../store.js'
 import { type Data, liveNode, markEnd, tellEnd } from './data.js'
 import type { Heap } from './heap.js'
-import { dropMessage, endDelivery } from './outbox.js'
+import { dropDelivery, endDelivery } from './outbox.js'
 import type { CallbackRow, ReceiverRow } from './rows.js'
 import { forgetRun } from './runs.js'
 import { endScope } from './scopes.js'
@@ -29,7 +29,7 @@ export function sweep(data: Data, input: SweepInput): Swept {
   dropReceivers(data, input, tally)
   const isSpent = ({ record }: { readonly record: { readonly endedAt?: number } }) =>
     (record.endedAt ?? now) + messagesMs <= now
-  for (const delivery of tally.shift(data.endedDeliveries, isSpent)) dropMessage(data, delivery)
+  for (const delivery of tally.shift(data.endedDeliveries, isSpent)) dropDelivery(data, delivery)
   dropRuns(data, input, tally)
   return { ended, dropped, expiredDeliveryIds, more: tally.more }
 }

@@ -160,7 +160,7 @@ function commandsOf(parts: EngineParts): CommandTable {
   const upkeep = new Upkeep(parts)
   const sweeping = new Sweeping(parts, scopes)
   const exchanges = new Exchanges(parts, { receivers, outbox, claiming })
-  const verbs = new Verbs({ scopes, memories, receivers, outbox })
+  const verbs = new Verbs({ scopes, memories, receivers, outbox, mailboxes: parts.mailboxes })
   const deciding = new Deciding(parts, { scopes, memories, targets })
   const finding = new FindingRuns(parts)
   const runs = new Runs(parts, { scopes, memories, settling, finding })
@@ -204,6 +204,7 @@ function commandsOf(parts: EngineParts): CommandTable {
     spawnInScope: input => verbs.spawnInScope(input),
     sendInScope: input => verbs.sendInScope(input),
     exchangeInScope: input => verbs.exchangeInScope(input),
+    resendInScope: input => verbs.resendInScope(input),
     decide: input => deciding.decide(input),
     throwCancel: input => deciding.throwCancel(input),
     startRun: input => runs.startRun(input),

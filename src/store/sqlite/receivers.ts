@@ -98,6 +98,16 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
     return this.#record(this.#mailboxOf(row), row, now)
   }
 
+  /** A receiver of a scope is to be open, whatever it ended by. */
+  ensureOpen(mailbox: Mailbox, now: number): void {
+    this.#parts.mailboxes.markEnd(mailbox, now)
+    const row = this.#rowOf(mailbox)
+    if (row === undefined || mailbox.state === 'open') return
+    mailbox.reopen()
+    mailbox.expireAt(toExpiry(expiryOf(now, toSettings(row), now)))
+    this.#update.run(now, row.settings, row.no)
+  }
+
   closeReceiver({ receiverId, now }: { readonly receiverId: string; readonly now: number }) {
     const { mailboxes, waits } = this.#parts
     const mailbox = mailboxes.find(receiverId)

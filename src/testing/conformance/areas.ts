@@ -9,6 +9,7 @@ import { deciding } from './deciding.js'
 import { ending } from './ending.js'
 import { entries } from './entries.js'
 import { exchanging } from './exchanging.js'
+import { exchangingAgain } from './exchanging-again.js'
 import { failing } from './failing.js'
 import { fencing } from './fencing.js'
 import { forgetting } from './forgetting.js'
@@ -78,6 +79,7 @@ export const AREAS: readonly Area[] = [
   resuming,
   cancelling,
   retrying,
+  exchangingAgain,
   entries,
   resending,
   runLeases,
