@@ -5,6 +5,7 @@ import { Intake } from './intake/intake.js'
 import { toReceiverSettings } from './intake/receiver-settings.js'
 import { Sources } from './intake/sources.js'
 import { DEFAULTS, type ServerSettings, toReceiverUrl } from './options.js'
+import { Exchanges } from './receiver/exchanges.js'
 import { Mailboxes } from './receiver/mailboxes.js'
 import { createCallbackScopes } from './scope/callback-scopes.js'
 import type { ScopeParts } from './scope/scope-parts.js'
@@ -24,6 +25,7 @@ export interface Parts {
   readonly node: Node
   readonly sources: Sources
   readonly mailboxes: Mailboxes
+  readonly exchanges: Exchanges
   readonly intake: Intake
   readonly sender: Sender
   readonly workflows: Workflows
@@ -41,7 +43,8 @@ export async function assemble(
   // Everything that can be wrong is found out before the node joins: its timers would outlive a failed start.
   let node: Node | undefined
   const epoch = () => node?.epoch ?? 0
-  const watch = new Watch({ session, clock, pollMs: DEFAULTS.pollMs, onError })
+  const { pollMs, renewMs, sweepMs } = session.pace ?? DEFAULTS
+  const watch = new Watch({ session, clock, pollMs, onError })
   const sources = new Sources()
   const intake = new Intake({ session, watch, sources, settings })
   const mailboxes = new Mailboxes({
@@ -76,13 +79,28 @@ export async function assemble(
     accept: (receiver, data, options) => intake.accept(receiver, data, options),
     respond: (receiver, callback, answer) => intake.respond(receiver, callback, answer),
     toSend: message => sender.toSend(message),
+    toRedelivery: () => sender.toRedelivery(),
     toDelivery: (sent, waits) => sender.toScopedDelivery(sent, waits),
     toDeliveryError: deliveryId => sender.toDeliveryError(deliveryId),
     toStart: (workflow, key, given) => workflows.toStart(workflow, key, given),
+    onStarted: run => workflows.started(run),
     toRun: (run, result) => workflows.toRun(run, result),
     toRunResult,
   }
   const workflows = new Workflows({ session, watch, clock, observe, onError })
+  const { toReceiver, toUrl, toSend, toDeliveryError } = scopeParts
+  const exchanges = new Exchanges({
+    session,
+    watch,
+    mailboxes,
+    epoch,
+    onError,
+    toReceiver,
+    toUrl,
+    toSend,
+    toDeliveryError,
+    toKeyConflict: (key, first, second) => sender.toExchangeConflict(key, first, second),
+  })
   const runner = new Runner({
     scope: scopeParts,
     workflows,
@@ -97,8 +115,8 @@ export async function assemble(
     shared,
     name: createId(`${hostname()}:${process.pid}`, clock.now()),
     leaseMs: DEFAULTS.leaseMs,
-    renewMs: DEFAULTS.renewMs,
-    sweepMs: DEFAULTS.sweepMs,
+    renewMs,
+    sweepMs,
     maxCrashes: DEFAULTS.maxCrashes,
     retention: {
       callbacksMs: settings.callbacksMs,
@@ -117,5 +135,8 @@ export async function assemble(
   })
   sender.start()
   runner.start()
-  return { settings, session, watch, node, sources, mailboxes, intake, sender, workflows, runner }
+  return {
+    ...{ settings, session, watch, node, sources, mailboxes, exchanges },
+    ...{ intake, sender, workflows, runner },
+  }
 }

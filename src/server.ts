@@ -3,6 +3,7 @@ import { checkKey } from './core/bytes.js'
 import { type Duration, toMs } from './core/duration.js'
 import { createId, createToken } from './core/ids.js'
 import { checkOptionNames } from './core/option-names.js'
+import type { Wait } from './core/wait.js'
 import { within } from './core/within.js'
 import { InvalidOptionsError, ServerClosedError, TimeoutError } from './errors.js'
 import { type Listener, openListener } from './intake/listener.js'
@@ -10,7 +11,7 @@ import { toReceiverSettings } from './intake/receiver-settings.js'
 import type { Source } from './model/code.js'
 import type { Delivery, Message } from './model/message.js'
 import type { ReceiverRecord, ReceiverState, ReceiverSummary } from './model/receiver.js'
-import type { Run, Workflow, WorkflowOptions } from './model/scope.js'
+import type { Callback, ExchangeOptions, Run, Workflow, WorkflowOptions } from './model/scope.js'
 import { openStore } from './open-store.js'
 import {
   checkPublicUrl,
@@ -252,6 +253,46 @@ export class CallbackServer implements AsyncDisposable {
     return await this.#parts.sender.send(checkKey(key, 'The key of a message'), message)
   }
 
+  /**
+   * A message that carries the URL of a receiver of its own, and a wait for the answer: both are stored in one move, so no
+   * answer is too fast. `ack()` is yours to call. The answer ends the delivery and closes the receiver.
+   *
+   * With a key there is one exchange, and asking again, also in the next process, waits on for its answer. Once that was
+   * acknowledged, asking again gives it again, for as long as `retention.callbacks` keeps it. Without a key it lives with
+   * its wait: given up, the receiver closes, and at a time-out no further attempt is made.
+   *
+   * `timeout` counts from each call: nothing re-enters the code of a server. In a scope use its own `exchange`.
+   *
+   * ```ts
+   * const offer = await server.exchange('offer/7', {
+   *   send: url => ({ to: partner, path: 'orders', body: { order: 7, callback_url: url } }),
+   *   timeout: '1m',
+   * })
+   * await offer.ack()
+   * ```
+   *
+   * @throws TimeoutError when no answer came in time and there is no `fallback`.
+   * @throws DeliveryFailedError as soon as the message is given up.
+   * @throws ReceiverClosedError when its receiver ends before (`ttl`).
+   * @throws InvalidInputError when the answer does not fit a schema that was not loaded when it came.
+   * @throws KeyConflictError when the key has an exchange with another target.
+   * @throws UnscopedCallError inside a scope, with a key or without.
+   */
+  exchange<T = unknown, F = never>(options: ExchangeOptions<T, F>): Wait<Callback<T> | NoInfer<F>>
+  exchange<T = unknown, F = never>(
+    key: string,
+    options: ExchangeOptions<T, F>,
+  ): Wait<Callback<T> | NoInfer<F>>
+  exchange<T, F>(
+    ...given: [ExchangeOptions<T, F>] | [string, ExchangeOptions<T, F>]
+  ): Wait<Callback<T> | NoInfer<F>> {
+    checkUnscoped('server.exchange()', 'use run.exchange, or exchange of the callback')
+    const { exchanges } = this.#parts
+    if (given.length === 1) return exchanges.exchange<T, NoInfer<F>>(undefined, given[0])
+    const [key, options] = given
+    return exchanges.exchange<T, NoInfer<F>>(checkKey(key, 'The key of an exchange'), options)
+  }
+
   async health(): Promise<Health> {
     const { session, settings } = this.#parts
     const closing = this.#closing !== undefined
@@ -279,7 +320,8 @@ export class CallbackServer implements AsyncDisposable {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const { settings, session, watch, node, mailboxes, intake, sender, workflows, runner } = this.#parts
+    const { settings, session, watch, node, mailboxes, exchanges, intake, sender, workflows, runner } =
+      this.#parts
     const { clock } = settings
     const deadline = clock.monotonic() + graceMs
     const untilDeadline = (work: Promise<unknown>) =>
@@ -295,6 +337,7 @@ export class CallbackServer implements AsyncDisposable {
     }
 
     mailboxes.stop()
+    exchanges.close()
     await step(() => untilDeadline(Promise.all([mailboxes.finished(), sender.finish(), runner.finish()])))
     this.#stopped = true
     intake.refuse()

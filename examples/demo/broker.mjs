@@ -1,38 +1,38 @@
-// The broker: everything longline does in this demo is in this file.
+// The broker's process. What it does is in ../order-broker.mjs, and what is here any program has: a store, a port, a ledger.
 //
-// It has no idea that it will be killed. There is no code for that here: the same lines run at the first start and at
-// every later one, and go on with what was left.
+// It has no idea that it will be killed. There is no code for that: the same lines run at the first start and at every later
+// one, and go on with what was left.
 
 import { appendFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CallbackServer } from 'longline'
-import { hear, tell } from './protocol.mjs'
+import { declare } from '../order-broker.mjs'
+import { onStop, patienceMs, tell } from './protocol.mjs'
 
-/** @typedef {import('./protocol.mjs').Order} Order */
+/** @typedef {import('../order-broker.mjs').Booking} Booking */
+/** @typedef {import('./protocol.mjs').BrokerSettings} BrokerSettings */
 
-const [folder = '', port, appUrl = ''] = process.argv.slice(2)
-const workMs = 75
+const bookMs = 25
 
-const server = await CallbackServer.listen({ port: Number(port), store: join(folder, 'broker.db') })
-const app = server.endpoint('app', { url: appUrl })
+/** @type {BrokerSettings} */
+const { app, partner, port, store, ledger } = JSON.parse(process.argv[2] ?? '{}')
+onStop(stop)
 
-/** @type {import('longline').Receiver<Order>} */
-const orders = await server.spawn('orders') // the same key, so the same URL after every start
-
-hear(async message => {
-  if (message.type !== 'stop') return
-  await server.close()
-  process.exit(0)
-})
+const server = await CallbackServer.listen({ port, store })
+const { orders, consumer } = await declare(server, { app, partner, book, patience: patienceMs })
 tell({ type: 'ready', url: orders.url })
 
-orders.consume({ concurrency: 8 }, async order => {
-  const { id } = order.data
-  tell({ type: 'began', order: id })
-  await delay(workMs)
-  await appendFile(join(folder, 'received.jsonl'), `${JSON.stringify({ order: id })}\n`)
-  await delay(workMs) // killed here, it has written the order down, and will see it again
-  await server.send(`accept/${id}`, { to: app, path: ['orders', id, 'accept'] }) // one message for each key
-  tell({ type: 'done', order: id })
-})
+/** @param {Booking} booking */
+async function book(booking) {
+  await appendFile(ledger, `${JSON.stringify(booking)}\n`)
+  await delay(bookMs) // killed here, it has booked, and nobody knows: it books again, under the same key
+}
+
+async function stop() {
+  await consumer.stop()
+  for await (const { unread, failed } of server.receivers({ key: 'orders/berlin' })) {
+    tell({ type: 'left', left: { unread, failed } })
+  }
+  await server.close()
+  process.exit(0)
+}

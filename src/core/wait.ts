@@ -46,8 +46,10 @@ export interface CreateWaitOptions<Fallback = never> extends WaitOptions<Fallbac
    * `fulfil`, when both are in a race. A wait whose signal was aborted before it was made never began, and has no
    * place: ask `pending`.
    */
-  onGiveUp?: () => void
+  onGiveUp?: (how: GivenUp) => void
 }
+
+export type GivenUp = Extract<WaitState, 'timed_out' | 'aborted' | 'cancelled'>
 
 /** The side of a wait that its owner holds. */
 export interface PendingWait<T, Fallback = never> {
@@ -105,6 +107,10 @@ export function advance(state: WaitState, event: WaitEvent): WaitState {
 
 export function isFinal(state: WaitState): boolean {
   return state !== 'looking' && state !== 'last_look' && state !== 'waiting'
+}
+
+function isGivenUp(state: WaitState): state is GivenUp {
+  return state === 'timed_out' || state === 'aborted' || state === 'cancelled'
 }
 
 export function createWait<T, Fallback = never>(
@@ -200,7 +206,7 @@ class OwnedWait<T, Fallback> implements PendingWait<T, Fallback> {
     this.#cancelTimer?.()
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     try {
-      if (this.#state !== 'fulfilled' && this.#state !== 'failed') this.#options.onGiveUp?.()
+      if (isGivenUp(this.#state)) this.#options.onGiveUp?.(this.#state)
     } finally {
       this.#publish(result())
     }

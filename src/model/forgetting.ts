@@ -3,8 +3,11 @@ import { hasBegun, type Memory, type MemoryKey, nameOf, type WaitEndType } from 
 // What a scope forgets when it is retried by hand, so that its code does not fail at the same place again.
 //
 //   F1. What ended as it should stays, also where it is blamed: a read that gave a callback gives that callback again.
-//   F2. An exchange keeps its receiver and its message: it is waited for anew.
+//   F2. An exchange keeps its receiver and its message: it is waited for anew, and its message is sent again where its
+//       delivery is dead.
 //   F3. A race goes with the memory that decided it.
+//   F4. Where an `any` is blamed of which every branch failed, every failure goes: waited for anew, its branches would fail
+//       again with what they remember.
 
 interface Remembered {
   readonly at: MemoryKey
@@ -21,15 +24,18 @@ export interface Forgetting {
 /** `blames`: the memory with which it failed; without one, every failure is forgotten. */
 export function forgetFailures(memories: Iterable<Remembered>, blames?: MemoryKey): Forgetting {
   const blamed = blames === undefined ? undefined : nameOf(blames)
-  const forgotten: Remembered[] = []
+  const failures: Remembered[] = []
+  const ofBlamed: Remembered[] = []
   const racesBy = new Map<string, Remembered[]>()
   for (const remembered of memories) {
     const { at, memory } = remembered
     const isBlamed = nameOf(at) === blamed
-    if ((blamed === undefined || isBlamed) && isForgotten(memory, isBlamed)) forgotten.push(remembered)
+    if (isForgotten(memory, isBlamed)) (isBlamed ? ofBlamed : failures).push(remembered)
     const by = decidedBy(memory)
     if (by !== undefined) racesBy.set(by, [...(racesBy.get(by) ?? []), remembered])
   }
+  const isEveryFailure = blamed === undefined || ofBlamed.some(({ memory }) => isFailedAny(memory))
+  const forgotten = isEveryFailure ? [...ofBlamed, ...failures] : ofBlamed
   const found = new Map<string, Remembered>()
   for (const remembered of forgotten) {
     const name = nameOf(remembered.at)
@@ -64,6 +70,16 @@ function isForgotten(memory: Memory, isBlamed: boolean): boolean {
   }
 }
 
+/** An `any` is decided by a failure only where all of its branches had one. */
+function isFailedAny(memory: Memory): boolean {
+  return (
+    memory.verb === 'any' &&
+    'decision' in memory &&
+    memory.decision.by.type === 'result' &&
+    memory.decision.by.result.type === 'error'
+  )
+}
+
 /** Whether a wait ended without what was waited for. */
 function isFailure(end: WaitEndType): boolean {
   return end !== 'callback' && end !== 'delivered' && end !== 'run_done'
@@ -78,5 +94,5 @@ function decidedBy(memory: Memory): string | undefined {
 function remaining(memory: Memory): { readonly memory?: Memory } {
   if (memory.verb !== 'exchange' || !hasBegun(memory)) return {}
   const { verb, receiver, messageId, deliveryId } = memory
-  return { memory: { verb, receiver, messageId, deliveryId } }
+  return { memory: { verb, receiver, messageId, deliveryId, retried: true } }
 }

@@ -33,6 +33,11 @@ export type Verb = Memory['verb']
 /** What a verb left that began. */
 export type Begun<V extends Verb> = Exclude<Extract<Memory, { readonly verb: V }>, NotBegun>
 
+/** An exchange that can be waited for only when its message has been sent again. */
+export function isToResend(memory: Memory): boolean {
+  return memory.verb === 'exchange' && hasBegun(memory) && memory.retried === true && memory.end === undefined
+}
+
 /** Whether a verb began: if not, the cancellation of the run was thrown in its place. */
 export function hasBegun(memory: Memory): memory is Exclude<Memory, NotBegun> {
   switch (memory.verb) {
@@ -52,12 +57,12 @@ export type Memory =
   | { readonly verb: 'start'; readonly runId: string; readonly workflow: string; readonly key: string }
   | { readonly verb: 'step'; readonly result: Result }
   | { readonly verb: 'race' | 'any'; readonly decision: Decision }
-  | ({ readonly verb: 'exchange'; readonly receiver: ReceiverRecord } & Delivered & Timed)
+  | ({ readonly verb: 'exchange'; readonly receiver: ReceiverRecord } & Delivered & Timed & Retried)
   | ({ readonly verb: 'sleep' | 'wait' } & Timed)
   /** The cancellation of the run was thrown at this verb before it began. */
   | NotBegun
 
-interface NotBegun {
+export interface NotBegun {
   readonly verb: 'spawn' | 'send' | 'start' | 'step' | 'race' | 'any' | 'exchange'
   readonly end: Cancel
 }
@@ -65,6 +70,11 @@ interface NotBegun {
 interface Delivered {
   readonly messageId: string
   readonly deliveryId: string
+}
+
+interface Retried {
+  /** A retry by hand has forgotten its end: before it is waited for, its message is sent again where that is needed. */
+  readonly retried?: true
 }
 
 /** Its deadline was fixed when it was first made; without an end it is still open. */
@@ -93,7 +103,7 @@ export type WaitEnd =
   | Cancel
 
 /** The cancellation of the scope's own run was thrown here. */
-interface Cancel {
+export interface Cancel {
   readonly type: 'cancel'
   readonly reason?: string
 }

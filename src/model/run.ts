@@ -3,7 +3,7 @@
  *
  *   start ──▶ due ──claim──▶ running ──end──▶ done, cancelled
  *              ▲               │ │ └───end──▶ failed ──retry──▶ due
- *              ├─retry later───┘ │
+ *              ├─retry later───┘ │            └──cancel──▶ cancelled
  *              └─◀── parked ◀──park
  *
  * A parked run is due again when what it waits for is there, or its `dueAt` has come. `done` and `cancelled` are final.
@@ -20,6 +20,7 @@ export interface RunRecord {
   readonly status: RunStatus
   /** A value, encoded. */
   readonly input: Uint8Array
+  /** When it was first due, which is what its deadlines count from. */
   readonly startedAt: number
   /** Of a due run: not before. Of a parked one: whatever happens, then. */
   readonly dueAt?: number
@@ -30,7 +31,7 @@ export interface RunRecord {
   readonly cancellation: RunCancellation
   readonly cancelReason?: string
   readonly endedAt?: number
-  /** What became of it; while it is `due` after a failure, the error of that. */
+  /** What became of it; while it is `due` after a failure, or cancelled after one, the error of that. */
   readonly result?: Result
 }
 
@@ -45,4 +46,11 @@ export interface RunClaim {
   readonly runId: string
   readonly epoch: number
   readonly fence: number
+}
+
+/** By what a run is known in a message and a handle. */
+export interface RunName {
+  readonly runId: string
+  readonly workflow: string
+  readonly key: string
 }

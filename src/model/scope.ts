@@ -74,7 +74,7 @@ export interface Scope {
   sleep(key: string, time: Duration | Date): Wait<void>
   /** The first to settle, remembered. The others are cancelled. */
   race<B extends Branches>(key: string, branches: B): Wait<Winner<B>>
-  /** The first to succeed, remembered; `AggregateError` when none does. */
+  /** The first to succeed, remembered; `AggregateError` when none does, its errors in the order of the branches. */
   any<B extends Branches>(key: string, branches: B): Wait<Winner<B>>
 }
 
@@ -151,7 +151,7 @@ export type StartArguments<I> = undefined extends I
   : [input: I, options?: StartOptions]
 
 export interface StartOptions {
-  /** Holds the first entry back. */
+  /** Holds the first entry back; `startedAt` is then. */
   after?: Duration | Date
 }
 
@@ -165,7 +165,10 @@ export interface RunHandle<O> {
    */
   result<F = never>(options?: WaitOptions<F>): Wait<O | NoInfer<F>>
   status(): Promise<RunInfo>
-  /** Throws `RunCancelledError` once, at the wait or verb the run is at, so that it can compensate. */
+  /**
+   * Throws `RunCancelledError` once, at the wait or verb the run is at, so that it can compensate. A failed run is
+   * cancelled as it is: its code is not entered again.
+   */
   cancel(reason?: string): Promise<void>
   /** Of a failed run: forgets the failure it ended with, keeps what succeeded and what the code dealt with. */
   retry(): Promise<void>
@@ -178,5 +181,6 @@ export interface RunInfo {
   readonly status: RunState
   /** The keys of what a parked run waits for. */
   readonly waitingFor: readonly string[]
+  /** With `after`: when it was due. */
   readonly startedAt: Date
 }

@@ -1,14 +1,17 @@
 // How a failure is recorded and comes back, built on how values are.
 //
 //   E1. Recording a failure never fails: not to record it would be worse than to record less of it.
+//   E2. Of an error are kept its name, its message, eight lines of its stack, its code, its causes and, of an
+//       AggregateError, its errors; of one of ours also its facts. Never a body, nor what else hangs on it.
 
-import { isError, listKeys, toFailure } from './failure.js'
+import { factsOf } from './error-facts.js'
+import { isError, toFailure } from './failure.js'
 import { decodeValue, encodeValue, unreadable } from './value.js'
-import { createShell, fillShell, headOfError } from './value-shells.js'
+import { createShell, fillShell, headOfError, isOurs } from './value-shells.js'
 
 const WHAT = 'The failure'
 
-/** Never throws, whatever was thrown. What is no error becomes the `cause` of one. */
+/** Never throws, whatever was thrown. What is no error becomes the message of one, and a plain text its `cause`, too. */
 export function encodeError(thrown: unknown): Uint8Array {
   try {
     return encodeValue(isError(thrown) ? thrown : wrap(thrown), WHAT)
@@ -31,20 +34,21 @@ function wrap(thrown: unknown): Error {
   return error
 }
 
-const MOST_FACTS = 50
 const LONGEST_FACT = 200
 
-/** A shortened message, and of what hangs on the error only what is short: a code, a status, a flag. */
+/** A shortened message, and of what is kept of an error only what is short: a code, a key, a flag. */
 function toLean(thrown: unknown): object {
-  const failure = toFailure(thrown)
-  if (!isError(thrown)) return createShell({ type: 'Error', at: 0, ...failure })
+  const { name, message } = toFailure(thrown)
+  if (!isError(thrown)) return createShell({ type: 'Error', at: 0, name, message })
 
-  const lean = createShell({ ...headOfError(thrown, 0), message: failure.message })
-  const facts = listKeys(thrown).flatMap(key => {
+  const head = { ...headOfError(thrown, 0), message }
+  const lean = createShell(head)
+  const [shown, hidden] = [new Map<string, unknown>(), new Map<string, unknown>()]
+  for (const { key, isShown } of factsOf(thrown, head.type, isOurs(head.type))) {
     const fact = readFact(thrown, key)
-    return fact === undefined || key.length > LONGEST_FACT ? [] : [[key, fact] as const]
-  })
-  fillShell(lean, { shown: new Map(facts.slice(0, MOST_FACTS)) })
+    if (fact !== undefined) (isShown ? shown : hidden).set(key, fact)
+  }
+  fillShell(lean, { shown, hidden })
   return lean
 }
 

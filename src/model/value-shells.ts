@@ -3,7 +3,7 @@
 // of each head and fills the shells when all of them are there, so that errors may be part of circles.
 
 import * as errors from '../errors.js'
-import { describeError, type Failure, toStack } from './failure.js'
+import { type Description, describeError, toStack } from './failure.js'
 
 /** What stands in place of the thing: `at` says where in the root its content is. */
 export type Head = RecordHead | ErrorHead
@@ -13,7 +13,7 @@ interface RecordHead {
   readonly at: number
 }
 
-interface ErrorHead extends Failure {
+interface ErrorHead extends Description {
   readonly type: string
   readonly at: number
 }
@@ -43,13 +43,18 @@ const classes = new Map<string, ErrorClass>([
 
 const names = new Map<unknown, string>([...classes].map(([name, { prototype }]) => [prototype, name]))
 
+/** Whether a class that errors come back as is one of ours. */
+export function isOurs(type: string): boolean {
+  return Object.hasOwn(errors, type)
+}
+
 export function headOfError(error: Error, at: number): ErrorHead {
   const failure = describeError(error)
   return { type: typeOf(error, failure), at, ...failure }
 }
 
 /** An error of another realm, or a proxy that does not tell, is known by its name alone. */
-function typeOf(error: Error, { name }: Failure): string {
+function typeOf(error: Error, { name }: Description): string {
   try {
     for (let prototype: unknown = error; prototype !== null; prototype = Object.getPrototypeOf(prototype)) {
       const known = names.get(prototype)

@@ -4,15 +4,17 @@
 // Leaves: the bytes (value.ts), the words of a refusal (unstorable.ts), what an error is made of (value-shells.ts).
 //
 //   S1. Every thing is looked at once, however often it is referred to: circles end.
-//   S2. What hangs on an error never refuses it: it is tried, and left out where it does not pass. Of a trial that
-//       failed nothing remains, because the same things may be met again, outside of the error.
+//   S2. What hangs on an error never refuses it: the little that is kept of it (error-facts.ts) is tried, and left out where
+//       it does not pass. Of a trial that failed nothing remains, because the same things may be met again, outside of the
+//       error.
 //   S3. What passes is nested no deeper than it can be written and read, on half a stack.
 
 import { types } from 'node:util'
 import type { UnstorableValueError } from '../errors.js'
-import { isError, listKeys } from './failure.js'
+import { factsOf, toKept } from './error-facts.js'
+import { isError } from './failure.js'
 import { type Reason, reasons, type Segment, tooLarge, unstorable, whyUnstorable } from './unstorable.js'
-import { headOfError, type Shell } from './value-shells.js'
+import { headOfError, isOurs, type Shell } from './value-shells.js'
 
 export interface Survey {
   /** By the thing, in the order of their places. */
@@ -185,11 +187,8 @@ class Surveyor implements Survey {
     this.shells.set(error, shell)
     this.#grow(head.message.length)
 
-    for (const key of listKeys(error)) {
-      if (key !== 'message' && key !== 'stack') this.#try(shell.shown, key, error)
-    }
-    for (const key of ['cause', 'code', 'errors']) {
-      if (!shell.shown.has(key)) this.#try(shell.hidden, key, error)
+    for (const { key, isShown } of factsOf(error, head.type, isOurs(head.type))) {
+      this.#try(isShown ? shell.shown : shell.hidden, key, error)
     }
   }
 
@@ -205,9 +204,11 @@ class Surveyor implements Survey {
         for (const index of Object.keys(value)) this.#try(passed, index, value)
         kept.set(key, [...passed.values()])
       } else {
-        this.#grow(MEMBER_BYTES + key.length)
-        this.visit(value)
-        kept.set(key, value)
+        for (const fact of toKept(key, value)) {
+          this.#grow(MEMBER_BYTES + key.length)
+          this.visit(fact)
+          kept.set(key, fact)
+        }
       }
       this.path.pop()
     } catch {

@@ -1,6 +1,7 @@
 import {
   type Begun,
   hasBegun,
+  isToResend,
   type Memory,
   type MemoryKey,
   nameOf,
@@ -23,7 +24,7 @@ export function endOf(memory: Memory | undefined): WaitEnd | undefined {
 /**
  * A wait that has not ended, as it is to be remembered from now on: its deadline is the first that was brought, or the one
  * that is brought `anew`, or by a wait that is in another race than the one that had it. `undefined` where another verb is
- * remembered, or an exchange that has not begun.
+ * remembered, or an exchange that has not begun, or is to be sent again first.
  */
 export function waitOf(
   {
@@ -42,7 +43,7 @@ export function waitOf(
   // Only the waits of a receiver, a delivery or a run have numbers to give back.
   const race = verb === 'wait' ? decides[0]?.at : undefined
   if (known === undefined) return verb === 'exchange' ? undefined : withDeadline({ verb }, deadlineAt, race)
-  if (known.verb !== verb || !isWait(known)) return undefined
+  if (known.verb !== verb || !isWait(known) || isToResend(known)) return undefined
   const { deadlineAt: fixed, within, ...wait } = known
   const isAnother = anew || !isSame(within, race)
   return withDeadline(wait, isAnother ? deadlineAt : (fixed ?? deadlineAt), race)

@@ -122,6 +122,19 @@ export class Mailboxes {
     return callback
   }
 
+  /** One that was acknowledged before: it is in nobody's hands, and its scope has ended. */
+  handOutEnded<T>(receiver: ReceiverRecord, prepared: Prepared): HandedOut<T> {
+    const { respond, scopes } = this.#parts
+    const callback = new HandedOut<T>(receiver, prepared, { settler: this.settler, respond, scopes })
+    void callback.settle(() => Promise.resolve(true))
+    return callback
+  }
+
+  /** The ids of a receiver's callbacks that are in somebody's hands here. */
+  heldOf(receiverId: string): readonly string[] {
+    return [...this.#inHand].flatMap(([id, held]) => (held.receiverId === receiverId ? [id] : []))
+  }
+
   /** Acknowledges for a reader that does not wait for it. */
   acknowledge(callback: HandedOut<unknown>): void {
     callback.ack().catch((err: unknown) => {
@@ -188,8 +201,7 @@ export class Mailboxes {
       ...this.#parts,
       settler: this.settler,
       receiverId: receiver.id,
-      held: () =>
-        [...this.#inHand].flatMap(([id, { receiverId }]) => (receiverId === receiver.id ? [id] : [])),
+      held: () => this.heldOf(receiver.id),
       prepare: callback => this.#prepare(receiver, callback),
       onIdle: idle => {
         if (this.#shared.get(receiver.id) === idle) this.#shared.delete(receiver.id)

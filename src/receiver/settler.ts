@@ -60,6 +60,16 @@ export class Settler {
     return this.#tell(begin)
   }
 
+  /** Nobody waits for its answer any more; with a delivery: and nobody is to be asked again. */
+  leaveExchange({ receiverId, deliveryId }: { receiverId: string; deliveryId?: string }): Promise<boolean> {
+    const now = this.#clock.now()
+    return this.#tell(async () => {
+      if (deliveryId !== undefined) await this.#session.cancelDelivery({ deliveryId, now })
+      await this.#session.closeReceiver({ receiverId, now })
+      return true
+    })
+  }
+
   /** Nobody waits for what comes of it. */
   inBackground(told: Promise<unknown>): void {
     told.catch(this.#onError)

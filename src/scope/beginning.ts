@@ -8,6 +8,7 @@ import type { Conflict, Known, NewReceiver } from '../store/scoping.js'
 import type { SendInput } from '../store/sending.js'
 import type { ScopeEntry } from './scope-entry.js'
 import type { ScopeParts } from './scope-parts.js'
+import { begunBy } from './used-keys.js'
 
 // What verbs do the first time: each is one command, which also remembers it. Ids are made before the command, so that it
 // can be told again.
@@ -21,7 +22,6 @@ export async function spawnNew(
   const receiver = toNew(entry, patch)
   const { session } = entry.parts
   const outcome = began(
-    entry,
     at,
     'spawn',
     await entry.tell(now => session.spawnInScope({ entry: entry.entry, at, receiver, now })),
@@ -40,7 +40,6 @@ export async function sendNew(
   const send: SendInput = toSend(message)
   const { session } = entry.parts
   const outcome = began(
-    entry,
     at,
     'send',
     await entry.tell(now => session.sendInScope({ entry: entry.entry, at, send, now })),
@@ -72,7 +71,6 @@ export async function exchangeNew(
   const deadline = deadlineAt === undefined ? {} : { deadlineAt }
   const { session } = entry.parts
   const outcome = began(
-    entry,
     at,
     'exchange',
     await entry.tell(now =>
@@ -85,19 +83,43 @@ export async function exchangeNew(
   return memory
 }
 
+/** The exchange of a scope that was retried by hand, made whole again: its receiver and its message are the same. */
+export async function exchangeAgain(
+  entry: ScopeEntry,
+  at: MemoryKey,
+  { parts, deadlineAt }: { readonly parts: ScopeParts; readonly deadlineAt: number | undefined },
+): Promise<Begun<'exchange'>> {
+  await entry.throwCancelAt(at, 'exchange')
+  const delivery = parts.toRedelivery()
+  const deadline = deadlineAt === undefined ? {} : { deadlineAt }
+  const { session } = entry.parts
+  const outcome = began(
+    at,
+    'exchange',
+    await entry.tell(now => session.resendInScope({ entry: entry.entry, at, delivery, ...deadline, now })),
+  )
+  const { type: _, ...begun } = outcome
+  const memory = { verb: 'exchange', ...begun } as const
+  entry.memory.put(at, memory)
+  return memory
+}
+
 export async function startNew(
   entry: ScopeEntry,
   at: MemoryKey,
-  run: Omit<StartRunInput, 'in'>,
+  {
+    run,
+    onStarted,
+  }: { readonly run: Omit<StartRunInput, 'in'>; readonly onStarted: ScopeParts['onStarted'] },
 ): Promise<Begun<'start'>> {
   await entry.throwCancelAt(at, 'start')
   const { session } = entry.parts
   const outcome = began(
-    entry,
     at,
     'start',
     await entry.tell(now => session.startRun({ ...run, now, in: { entry: entry.entry, at } })),
   )
+  if (outcome.created) onStarted(outcome.run)
   const { id: runId, workflow, key } = outcome.run
   const memory = { verb: 'start', runId, workflow, key } as const
   entry.memory.put(at, memory)
@@ -110,13 +132,12 @@ function toNew(entry: ScopeEntry, patch: SettingsPatch): NewReceiver {
 
 /** The outcome of a verb that began. */
 function began<O extends { readonly type: string }>(
-  entry: ScopeEntry,
   at: MemoryKey,
   verb: Verb,
   outcome: O | Conflict | Known,
 ): Exclude<O, Conflict | Known> {
   if (isKnown(outcome)) {
-    entry.checked(at, verb, outcome.memory)
+    begunBy(at, verb, outcome.memory)
     throw new InvalidOptionsError(`The verb under the key '${at.key}' could not be begun`)
   }
   if (isConflict(outcome)) throw new InvalidOptionsError(outcome.message)

@@ -20,11 +20,12 @@ export class Numbers {
 
   wait<T, F>(entry: ScopeEntry, { target, ...how }: NumberedOptions<T, F>): Wait<T | F> {
     const n = this.#take()
-    const anew = this.#givenBack.has(n)
     return scopeWait<T, F>(entry, {
       ...how,
       verb: 'wait',
-      begin: () => Promise.resolve({ at: { ...this.#verb, n }, target, anew }),
+      at: { ...this.#verb, n },
+      anew: this.#givenBack.has(n),
+      begin: () => Promise.resolve(target),
       onGiveUp: () => {
         this.#taken.delete(n)
         this.#givenBack.add(n)

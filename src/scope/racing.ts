@@ -1,21 +1,23 @@
 import { type Branches, call, checkBranches, type Winner } from '../core/race.js'
 import { createWait, onEnd, type PendingWait, type Wait } from '../core/wait.js'
 import { InvalidOptionsError } from '../errors.js'
-import type { Decision, MemoryKey } from '../model/memory.js'
-import type { Result } from '../model/run.js'
+import type { Decision, Memory, MemoryKey } from '../model/memory.js'
 import { encodeValue } from '../model/value.js'
 import { encodeError } from '../model/value-errors.js'
 import { blaming } from './blame.js'
-import { currentContext, runIn } from './context.js'
+import { type BranchOf, currentContext, runIn } from './context.js'
 import type { ScopeEntry } from './scope-entry.js'
 import { placeOf, rememberPlace } from './scope-wait.js'
 import { fromResult } from './steps.js'
+import { begunBy } from './used-keys.js'
 
 // Races whose winner is remembered: `race`, the first to settle, and `any`, the first to succeed.
 //
 //   R1. The end of a wait and the races that it decides are one fact: the wait carries them when it asks the store.
 //   R2. On re-entry only the winner's branch is called, and gives what it gave.
 //   R3. A branch that is no wait of this scope has its result remembered once it has settled.
+//   R4. Where two branches end at once, the store says which has won; the race settles with that one.
+//   R5. A cancellation that is thrown at a branch settles also an `any`.
 
 export function raceInScope<B extends Branches>(
   entry: ScopeEntry,
@@ -33,7 +35,7 @@ export function raceInScope<B extends Branches>(
     what: `the ${verb} '${at.key}'`,
     onGiveUp: cancelAll,
   })
-  rememberPlace(first.wait, () => at)
+  rememberPlace(first.wait, at)
   const context = currentContext()
   const around = context?.scopeId === entry.scopeId ? context.races : []
   const contest = new Contest<B>(entry, at, verb, branches, { first, waits, cancelAll, around })
@@ -49,8 +51,8 @@ class Contest<B extends Branches> {
   readonly #first: PendingWait<Winner<B>>
   readonly #waits: Wait<unknown>[]
   readonly #cancelAll: () => void
-  readonly #around: NonNullable<ReturnType<typeof currentContext>>['races']
-  readonly #errors: unknown[] = []
+  readonly #around: readonly BranchOf[]
+  readonly #errors = new Map<string, unknown>()
 
   constructor(
     entry: ScopeEntry,
@@ -61,7 +63,7 @@ class Contest<B extends Branches> {
       first: PendingWait<Winner<B>>
       waits: Wait<unknown>[]
       cancelAll: () => void
-      around: NonNullable<ReturnType<typeof currentContext>>['races']
+      around: readonly BranchOf[]
     },
   ) {
     this.#entry = entry
@@ -111,11 +113,7 @@ class Contest<B extends Branches> {
     if (!this.#first.pending) this.#cancelAll()
   }
 
-  #call(
-    name: string,
-    branch: () => Wait<unknown>,
-    races: NonNullable<ReturnType<typeof currentContext>>['races'],
-  ): Wait<unknown> {
+  #call(name: string, branch: () => Wait<unknown>, races: readonly BranchOf[]): Wait<unknown> {
     const { scopeId } = this.#entry
     const wait = runIn({ scopeId, races, inStep: false }, () => call(name, branch))
     this.#waits.push(wait)
@@ -124,22 +122,30 @@ class Contest<B extends Branches> {
 
   #ended(name: string, wait: Wait<unknown>, result: PromiseSettledResult<unknown>): void {
     if (!this.#first.pending || this.#entry.isOver || this.#entry.isClosing) return
-    if (this.#verb === 'any' && result.status === 'rejected') {
-      this.#errors.push(result.reason)
-      if (this.#errors.length < Object.keys(this.#branches).length) return
-      const error = new AggregateError(this.#errors, `No branch of '${this.#at.key}' succeeded`)
-      const failure: Result = { type: 'error', bytes: encodeError(error) }
-      this.#decide({ winner: name, by: { type: 'result', result: failure } }, () =>
-        this.#first.fail(blaming(error, this.#at)),
-      )
-      return
+    const decided = this.#entry.memory.peek(this.#at)
+    try {
+      if (decided !== undefined) {
+        this.#settleAs(decided, name, result)
+        return
+      }
+      const isFailure = result.status === 'rejected' && !this.#isCancelledAt(placeOf(wait))
+      if (this.#verb === 'any' && isFailure) this.#failed(name, result.reason)
+      else this.#decide({ winner: name, by: this.#by(wait, result) }, result)
+    } catch (error) {
+      this.#settle(name, { status: 'rejected', reason: error })
     }
-    const settle = () => this.#settle(name, result)
-    if (this.#entry.memory.peek(this.#at) !== undefined) settle()
-    else {
-      this.#cancelAll()
-      this.#decide({ winner: name, by: this.#by(wait, result) }, settle)
-    }
+  }
+
+  /** It is not the end of an `any`, as long as another branch may succeed. */
+  #failed(name: string, reason: unknown): void {
+    this.#errors.set(name, reason)
+    const names = Object.keys(this.#branches)
+    if (this.#errors.size < names.length) return
+    const errors = names.map(branch => this.#errors.get(branch))
+    const error = new AggregateError(errors, `No branch of '${this.#at.key}' succeeded`)
+    const result = { type: 'error', bytes: encodeError(error) } as const
+    const failure = { status: 'rejected', reason: blaming(error, this.#at) } as const
+    this.#decide({ winner: name, by: { type: 'result', result } }, failure)
   }
 
   #by(wait: Wait<unknown>, result: PromiseSettledResult<unknown>): Decision['by'] {
@@ -162,19 +168,35 @@ class Contest<B extends Branches> {
     return memory !== undefined && ('decision' in memory || ('end' in memory && memory.end !== undefined))
   }
 
-  /** Remembers what no wait has decided. */
-  #decide(decision: Decision, settle: () => void): void {
+  /** The cancellation of the run was thrown there, or at what decided the race there. */
+  #isCancelledAt(place: MemoryKey | undefined): boolean {
+    const memory = place === undefined ? undefined : this.#entry.memory.peek(place)
+    if (memory === undefined) return false
+    if ('end' in memory) return memory.end?.type === 'cancel'
+    return (
+      'decision' in memory && memory.decision.by.type === 'wait' && this.#isCancelledAt(memory.decision.by.at)
+    )
+  }
+
+  /** Remembers what no wait has decided. The other branches are under way until then: one of them may have been first. */
+  #decide(decision: Decision, result: PromiseSettledResult<unknown>): void {
     const { entry, parts } = this.#entry
     const memory = { verb: this.#verb, decision } as const
     this.#entry
       .perform(() => this.#entry.tell(now => parts.session.remember({ entry, at: this.#at, memory, now })))
       .then(
-        () => {
-          this.#entry.memory.put(this.#at, memory)
-          settle()
+        outcome => {
+          this.#entry.memory.put(this.#at, outcome.memory)
+          this.#settleAs(outcome.memory, decision.winner, result)
         },
-        (error: unknown) => this.#first.fail(error),
+        (error: unknown) => this.#settle(decision.winner, { status: 'rejected', reason: error }),
       )
+  }
+
+  /** Settles with what a branch came to, if that is the one that won; if not, the one that has is about to. */
+  #settleAs(memory: Memory, name: string, result: PromiseSettledResult<unknown>): void {
+    const { decision } = begunBy(this.#at, this.#verb, memory)
+    if (decision.winner === name) this.#settle(name, result)
   }
 
   #settle(name: string, result: PromiseSettledResult<unknown>): void {

@@ -1,4 +1,4 @@
-import type { Memory, MemoryKey } from '../model/memory.js'
+import { type Memory, type MemoryKey, nameOf } from '../model/memory.js'
 import type { RecallInput, RecallOutcome } from '../store/scoping.js'
 
 type Recall = (input: Omit<RecallInput, 'scopeId' | 'now'>) => Promise<RecallOutcome>
@@ -58,8 +58,4 @@ export class Recollection {
       if (!this.#known.has(name)) this.#known.set(name, memory)
     }
   }
-}
-
-export function nameOf({ part, key, n }: MemoryKey): string {
-  return `${n}\0${part}\0${key}`
 }

@@ -1,27 +1,30 @@
-import { after, type Clock, soon } from '../core/clock.js'
-import { KeyConflictError, LeaseLostError, RunCancelledError, ScopeEndedError } from '../errors.js'
+import type { Clock } from '../core/clock.js'
+import { LeaseLostError, RunCancelledError } from '../errors.js'
 import {
   type Begun,
+  type Cancel,
   type Entry,
-  hasBegun,
-  type Memory,
   type MemoryKey,
+  type NotBegun,
+  type Race,
   scopeIdOf,
   type Verb,
 } from '../model/memory.js'
-import { isPassing } from '../store/passing.js'
-import type { ParkedWait } from '../store/running.js'
 import type { Lost, RecallOutcome } from '../store/scoping.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import { blaming } from './blame.js'
-import { currentContext, runIn } from './context.js'
-import { nameOf, Recollection } from './recollection.js'
+import { runIn } from './context.js'
+import { EntryLife, never, type WhenOver } from './entry-life.js'
+import { LineToStore } from './line-to-store.js'
+import { type OpenWait, OpenWaits } from './open-waits.js'
+import { Recollection } from './recollection.js'
+import { begunBy, UsedKeys } from './used-keys.js'
 
 // One entry of a scope: its code, running from the top once.
 //
-// Owns:   what it remembers, which keys were used in it, the verbs and waits under way, and how it ends.
-// Leaves: what the verbs do to the files beside this one.
+// Owns:   what its verbs do at the moment, and the cancellation that is to be thrown in it.
+// Leaves: what the verbs do to the files beside this one; keys, waits, memory and how it ends each to a file of its own.
 //
 //   E1. In one entry a key is used once, whatever line uses it.
 //   E2. An entry that is over starts nothing and records nothing. Where it was dropped, its code stops where it waits, as
@@ -40,31 +43,14 @@ export interface EntryOptions {
   readonly startedAt: number
   readonly attempt: number
   readonly memory: RecallOutcome | 'none' | 'unread'
-  /** What becomes of code whose entry is over before its end: it stops where it is, or its verbs reject. */
-  readonly whenOver: 'stops' | 'rejects'
+  readonly whenOver: WhenOver
   /** A cancellation is to be thrown at the next place that is not remembered. */
-  readonly cancellation?: { readonly reason?: string }
+  readonly cancellation?: Cancellation
 }
 
-/** A wait of the scope that is under way. */
-export interface OpenWait {
-  /** As it is told to the store when the run is parked. */
-  toParked(): ParkedWait
-  look(): void
-  /** When no look is under way, and what it found is the caller's. */
-  readonly idle: Promise<void>
-  cancel(): void
-  /** Its entry is over: it looks no more, and settles only if it is to say so. */
-  over(reason: Error, whenOver: 'stops' | 'rejects'): void
+export interface Cancellation {
+  readonly reason?: string
 }
-
-type State =
-  | { readonly type: 'open' }
-  /** Its code has returned. */
-  | { readonly type: 'ended' }
-  | { readonly type: 'over'; readonly reason: Error }
-
-const RETRY_MS = 1_000
 
 export class ScopeEntry {
   readonly parts: EntryParts
@@ -73,19 +59,14 @@ export class ScopeEntry {
   readonly startedAt: Date
   readonly attempt: number
   readonly memory: Recollection
-  readonly #whenOver: EntryOptions['whenOver']
-  readonly #controller = new AbortController()
-  readonly #used = new Map<string, Verb>()
+  readonly waits = new OpenWaits()
+  readonly #life: EntryLife
+  readonly #line: LineToStore
+  readonly #keys = new UsedKeys()
   readonly #underWay = new Set<Promise<unknown>>()
-  readonly #waits = new Set<OpenWait>()
-  readonly #overListeners = new Set<(reason: Error) => void>()
-  #atEnd: (() => void)[] = []
+  #cancellation: Cancellation | undefined
   /** Called whenever something begins or ends. */
   onChange: () => void = () => {}
-  #state: State = { type: 'open' }
-  #frozen = false
-  #closing = false
-  #cancellation: { readonly reason?: string } | undefined
 
   constructor(parts: EntryParts, options: EntryOptions) {
     this.parts = parts
@@ -93,41 +74,68 @@ export class ScopeEntry {
     this.scopeId = scopeIdOf(options.entry)
     this.startedAt = new Date(options.startedAt)
     this.attempt = options.attempt
-    this.#whenOver = options.whenOver
     this.#cancellation = options.cancellation
+    this.#life = new EntryLife(options.whenOver)
+    this.#line = new LineToStore(parts, this.#life)
     const { session, clock } = parts
     const { scopeId } = this
     this.memory = new Recollection(
       input => this.ask(() => session.recall({ ...input, scopeId, now: clock.now() })),
       options.memory,
     )
+    this.onOver(reason => {
+      this.waits.over(reason, options.whenOver)
+      this.#underWay.clear()
+    })
   }
 
   get signal(): AbortSignal {
-    return this.#controller.signal
+    return this.#life.signal
   }
 
   get isOver(): boolean {
-    return this.#state.type === 'over'
-  }
-
-  get waits(): readonly OpenWait[] {
-    return [...this.#waits]
+    return this.#life.isOver
   }
 
   /** Its code has returned: what ends now says nothing of the scope. */
   get isClosing(): boolean {
-    return this.#closing
+    return this.#life.isClosing
   }
 
   /** Nothing but waits is under way, and there is at least one. */
   get onlyWaits(): boolean {
-    return this.#underWay.size === 0 && this.#waits.size > 0
+    return this.#underWay.size === 0 && this.waits.size > 0
+  }
+
+  /** A cancellation that has not been thrown yet. */
+  get cancellation(): Cancellation | undefined {
+    return this.#cancellation
+  }
+
+  /** Why no verb can be called now. */
+  refusal(): Promise<never> | undefined {
+    return this.#life.refusal()
+  }
+
+  onOver(listener: (reason: Error) => void): () => void {
+    return this.#life.onOver(listener)
+  }
+
+  /** What is let go of when the entry ends, however it does. */
+  atEnd(letGo: () => void): void {
+    this.#life.atEnd(letGo)
   }
 
   /** Runs code of the scope, which may then call its verbs, and the server's only where that is safe. */
   run<T>(code: () => T): T {
     return runIn({ scopeId: this.scopeId, races: [], inStep: false }, code)
+  }
+
+  /** @throws KeyConflictError when the key was used in this entry already. */
+  use(part: string, key: string, verb: Verb): MemoryKey {
+    const at = { part, key, n: 0 }
+    this.#keys.use(at, verb)
+    return at
   }
 
   /**
@@ -139,7 +147,7 @@ export class ScopeEntry {
     if (refusal !== undefined) return refusal
     return new Promise<T>((resolve, reject) => {
       const stopListening = this.onOver(reason => {
-        if (this.#whenOver === 'rejects') reject(reason)
+        if (this.#life.whenOver === 'rejects') reject(reason)
       })
       const working = work()
       this.#underWay.add(working)
@@ -163,80 +171,19 @@ export class ScopeEntry {
   }
 
   /**
-   * Uses a key.
-   *
-   * @throws KeyConflictError when it was used in this entry already.
-   */
-  use(part: string, key: string, verb: Verb): MemoryKey {
-    const at = { part, key, n: 0 }
-    const name = nameOf(at)
-    const before = this.#used.get(name)
-    if (before !== undefined) {
-      throw new KeyConflictError({
-        key,
-        message:
-          `The key '${key}' was used for ${verbInWords(before)} already, and now for ${verbInWords(verb)}: in one entry of a ` +
-          'scope a key names one call. In a loop, put the item into the key',
-      })
-    }
-    this.#used.set(name, verb)
-    return at
-  }
-
-  /**
    * What is remembered of a verb.
    *
    * @throws KeyConflictError when the key was another verb's in an earlier entry.
-   * @throws RunCancelledError when nothing is, and the run is to be cancelled.
+   * @throws RunCancelledError when the cancellation of the run was thrown in its place.
    */
   async recall<V extends Verb>(at: MemoryKey, verb: V): Promise<Begun<V> | undefined> {
     const memory = await this.memory.find(at)
-    return memory === undefined ? undefined : this.checked(at, verb, memory)
-  }
-
-  /**
-   * Throws the cancellation of the run here, where it is to be thrown.
-   *
-   * @throws RunCancelledError
-   */
-  async throwCancelAt(at: MemoryKey, verb: Verb): Promise<void> {
-    const cancellation = this.#cancellation
-    if (cancellation === undefined) return
-    const { session, clock } = this.parts
-    const { entry } = this
-    if (!(await this.ask(() => session.throwCancel({ entry, at, verb, decides: [], now: clock.now() }))))
-      return
-    this.#cancellation = undefined
-    throw blaming(new RunCancelledError(cancellation.reason), at)
-  }
-
-  checked<V extends Verb>(at: MemoryKey, verb: V, memory: Memory): Begun<V> {
-    if (memory.verb !== verb) {
-      throw new KeyConflictError({
-        key: at.key,
-        message:
-          `The key '${at.key}' was used for ${verbInWords(memory.verb)} in an earlier entry of this scope, and now for ` +
-          `${verbInWords(verb)}: across entries a key keeps its verb. Take a new key for the new call`,
-      })
-    }
-    if (!hasBegun(memory)) throw blaming(new RunCancelledError(memory.end.reason), at)
-    return memory as Begun<V>
+    return memory === undefined ? undefined : begunBy(at, verb, memory)
   }
 
   /** Asks the store until it answers. Never settles once the entry is over. */
-  async ask<T>(command: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        const outcome = await command()
-        return this.isOver ? await never<T>() : outcome
-      } catch (error) {
-        if (this.isOver) return await never<T>()
-        if (!isPassing(error)) throw error
-        this.parts.onError(error)
-      }
-      await new Promise<void>(resolve => after(this.parts.clock, RETRY_MS, resolve))
-      if (this.isOver) return await never<T>()
-    }
+  ask<T>(command: () => Promise<T>): Promise<T> {
+    return this.#line.ask(command)
   }
 
   /** The same for a command under the entry: where that is lost, it is over. */
@@ -249,118 +196,69 @@ export class ScopeEntry {
     return await never()
   }
 
+  /** Lets time pass. Never settles, and keeps no timer, once the entry is over. */
+  pause(ms: number): Promise<void> {
+    return this.#line.pause(ms)
+  }
+
   begin(wait: OpenWait): void {
-    this.#waits.add(wait)
+    this.waits.add(wait)
     this.onChange()
   }
 
   finish(wait: OpenWait): void {
-    this.#waits.delete(wait)
+    this.waits.delete(wait)
     this.onChange()
   }
 
-  onOver(listener: (reason: Error) => void): () => void {
-    this.#overListeners.add(listener)
-    return () => this.#overListeners.delete(listener)
-  }
-
-  /** What is let go of when the entry is over, however it ends. */
-  atEnd(letGo: () => void): void {
-    this.#atEnd.push(letGo)
-  }
-
-  get cancellation(): { readonly reason?: string } | undefined {
-    return this.#cancellation
-  }
-
-  /** It has been thrown, once. */
-  cancelThrown(): void {
-    this.#cancellation = undefined
-  }
-
-  /** Throws the cancellation where the code waits, or else at the next place that is not remembered. */
-  cancel(cancellation: { readonly reason?: string }): void {
-    if (this.#cancellation !== undefined || this.#state.type !== 'open') return
+  /**
+   * Throws the cancellation where the code waits, or else at the next place that is not remembered. False where it comes too
+   * late: its code has ended.
+   */
+  cancel(cancellation: Cancellation): boolean {
+    if (this.#cancellation !== undefined || !this.#life.isOpen) return false
     this.#cancellation = cancellation
-    for (const wait of this.waits) wait.look()
+    this.waits.lookAll()
+    return true
   }
 
-  /** No wait may look. */
-  get isFrozen(): boolean {
-    return this.#frozen
+  /** The cancellation of the run, if it is to be thrown: from now on it has been, here. */
+  async throwCancel(at: MemoryKey, verb: Verb, decides: readonly Race[]): Promise<Cancel | undefined> {
+    const cancellation = this.#cancellation
+    if (cancellation === undefined) return undefined
+    const { session, clock } = this.parts
+    const { entry } = this
+    const told = await this.ask(() => session.throwCancel({ entry, at, verb, decides, now: clock.now() }))
+    if (!told) return undefined
+    this.#cancellation = undefined
+    return { type: 'cancel', ...cancellation }
   }
 
-  /** Lets no wait look until `thaw`. Resolves when no look is under way any more. */
-  async freeze(): Promise<void> {
-    this.#frozen = true
-    await Promise.all(this.waits.map(wait => wait.idle))
-  }
-
-  /** Lets all waits look again, for what came meanwhile. */
-  thaw(): void {
-    this.#frozen = false
-    for (const wait of this.waits) wait.look()
+  /**
+   * Throws it here, at a verb that has not begun.
+   *
+   * @throws RunCancelledError
+   */
+  async throwCancelAt(at: MemoryKey, verb: NotBegun['verb']): Promise<void> {
+    const end = await this.throwCancel(at, verb, [])
+    if (end === undefined) return
+    this.memory.put(at, { verb, end })
+    throw blaming(new RunCancelledError(end.reason), at)
   }
 
   /** The code has returned, or thrown: what it did not wait for is waited for, but for waits, which are given up. */
   async close(): Promise<void> {
-    this.#closing = true
+    this.#life.close()
     for (const wait of this.waits) wait.cancel()
+    const over = new Promise<void>(resolve => this.onOver(() => resolve()))
     while (this.#underWay.size > 0 && !this.isOver) {
-      const over = new Promise<void>(resolve => this.onOver(() => resolve()))
       await Promise.race([over, Promise.allSettled([...this.#underWay])])
     }
-    if (this.#state.type === 'open') this.#state = { type: 'ended' }
-    this.#letGo()
+    this.#life.end()
   }
 
   /** The entry is over, whatever its code is doing. `quietly`: parked; its signal is not aborted. */
   end(reason: Error, how: 'aborting' | 'quietly' = 'aborting'): void {
-    if (this.#state.type === 'over') return
-    this.#state = { type: 'over', reason }
-    for (const listener of [...this.#overListeners]) listener(reason)
-    for (const wait of this.waits) wait.over(reason, this.#whenOver)
-    this.#waits.clear()
-    this.#underWay.clear()
-    if (how === 'aborting') this.#controller.abort(reason)
-    this.#letGo()
-    this.onChange()
+    if (this.#life.beOver(reason, how)) this.onChange()
   }
-
-  #letGo(): void {
-    const letGo = this.#atEnd
-    this.#atEnd = []
-    for (const each of letGo) each()
-  }
-
-  /** Why no verb can be called now. */
-  refusal(): Promise<never> | undefined {
-    if (currentContext()?.inStep === true) {
-      return rejectSoon(
-        new ScopeEndedError(
-          'A step calls no verbs of its scope: it would be run again with them. Call them beside it',
-        ),
-      )
-    }
-    if (this.#state.type === 'open') return undefined
-    if (this.#state.type === 'ended') {
-      return rejectSoon(
-        new ScopeEndedError('The scope has ended: its handler returned, or it was acknowledged'),
-      )
-    }
-    return this.#whenOver === 'stops' ? never() : rejectSoon(this.#state.reason)
-  }
-}
-
-function verbInWords(verb: Verb): string {
-  return verb === 'any' || verb === 'exchange' ? `an ${verb}` : `a ${verb}`
-}
-
-/** In a turn of its own: code that swallows every error and tries again must not starve the process. */
-function rejectSoon(reason: Error): Promise<never> {
-  return new Promise((_, reject) => soon(() => reject(reason)))
-}
-
-function never<T>(): Promise<T> {
-  return new Promise(() => {})
 }

@@ -5,9 +5,10 @@ import type { WaitEnd } from '../model/memory.js'
 import type { Delivery, Message, RememberedWaits } from '../model/message.js'
 import type { Payload } from '../model/payload.js'
 import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
+import type { RunName, RunRecord } from '../model/run.js'
 import type { RunHandle, StartOptions } from '../model/scope.js'
 import type { StartRunInput } from '../store/running.js'
-import type { SendInput } from '../store/sending.js'
+import type { NewDelivery, SendInput } from '../store/sending.js'
 import type { EntryParts } from './scope-entry.js'
 
 /** What the verbs of a scope need of the rest of the server; `server.ts` hands it in. */
@@ -41,6 +42,8 @@ export interface ScopeParts extends EntryParts {
    * @throws InvalidOptionsError, EndpointRefusedError for one that cannot be sent.
    */
   readonly toSend: (message: Message) => SendInput
+  /** Another delivery of a message that is in the store. */
+  readonly toRedelivery: () => NewDelivery
   /** A delivery whose waits are remembered by a scope. */
   readonly toDelivery: (
     sent: { readonly id: string; readonly messageId: string },
@@ -56,15 +59,11 @@ export interface ScopeParts extends EntryParts {
     key: string,
     given: { readonly input: unknown; readonly options: StartOptions },
   ) => Promise<Omit<StartRunInput, 'in'>>
+  /** Told of a run that a scope has made. */
+  readonly onStarted: (run: RunRecord) => void
   /** The handle of a run, with a wait for its result that is remembered by a scope. */
   readonly toRun: <O>(run: RunName, result: (options: WaitOptions<never>) => Wait<O>) => RunHandle<O>
   /** What the workflow returned. Throws what it ended with otherwise. */
   readonly toRunResult: <O>(run: RunName, end: WaitEnd) => O
   readonly toDeliveryError: (deliveryId: string) => Promise<Error>
-}
-
-export interface RunName {
-  readonly runId: string
-  readonly workflow: string
-  readonly key: string
 }

@@ -4,9 +4,9 @@ import { Looks } from '../core/looks.js'
 import { createWait, type PendingWait, type Wait, type WaitOptions } from '../core/wait.js'
 import { RunCancelledError, TimeoutError } from '../errors.js'
 import {
+  type Begun,
   decideRaces,
   type MemoryKey,
-  type Begun as MemoryOf,
   type Race,
   type WaitEnd,
   type WaitEndType,
@@ -16,7 +16,9 @@ import type { ParkedWait } from '../store/running.js'
 import type { Watched } from '../store/watch.js'
 import { blaming } from './blame.js'
 import { type BranchOf, currentContext } from './context.js'
-import type { OpenWait, ScopeEntry } from './scope-entry.js'
+import type { WhenOver } from './entry-life.js'
+import type { OpenWait } from './open-waits.js'
+import type { ScopeEntry } from './scope-entry.js'
 
 // A wait in a scope. How it ends is one fact, decided by the store and remembered; here is who asks for it, and when.
 //
@@ -31,18 +33,15 @@ export interface ScopeWaitOptions<T, F> {
   readonly verb: 'wait' | 'sleep' | 'exchange'
   /** The ends with which the wait succeeds: what `any` counts. */
   readonly succeeds: readonly WaitEndType[]
-  /** Where it is remembered, and what for: known at once, or when what goes before has been done. */
-  readonly begin: () => Promise<Begun>
+  /** Where it is remembered. */
+  readonly at: MemoryKey
+  /** A wait of this number was given up before. */
+  readonly anew?: boolean
+  /** What it is for: known at once, or when what goes before has been done. */
+  readonly begin: () => Promise<WaitTarget>
   /** What the caller gets of an end; throws what he gets instead. Time-outs and cancellations are not its business. */
   readonly toValue: (end: WaitEnd) => T | Promise<T>
   readonly onGiveUp?: () => void
-}
-
-export interface Begun {
-  readonly at: MemoryKey
-  readonly target: WaitTarget
-  /** A wait of this number was given up before. */
-  readonly anew: boolean
 }
 
 const ALL_ENDS: readonly WaitEndType[] = [
@@ -59,19 +58,19 @@ const ALL_ENDS: readonly WaitEndType[] = [
 ]
 
 /** Where the waits of scopes are remembered: a race says by it who has won. */
-const places = new WeakMap<object, () => MemoryKey | undefined>()
+const places = new WeakMap<object, MemoryKey>()
 
 export function placeOf(wait: object): MemoryKey | undefined {
-  return places.get(wait)?.()
+  return places.get(wait)
 }
 
-export function rememberPlace(wait: object, place: () => MemoryKey | undefined): void {
+export function rememberPlace(wait: object, place: MemoryKey): void {
   places.set(wait, place)
 }
 
 export function scopeWait<T, F>(entry: ScopeEntry, how: ScopeWaitOptions<T, F>): Wait<T | F> {
   const wait = new ScopeWait(entry, how)
-  rememberPlace(wait.promise, () => wait.place)
+  rememberPlace(wait.promise, how.at)
   return wait.promise
 }
 
@@ -87,44 +86,38 @@ class ScopeWait<T, F> implements OpenWait {
   readonly #deadlineInWords: string
   /** As the store has it, from the first time that this wait was made. */
   #fixedDeadlineAt: number | undefined
-  #begun: Begun | undefined
+  #target: WaitTarget | undefined
+  #anew: boolean
   #stops: (() => void)[] = []
   #stopTimer: () => void = () => {}
+  #stopHeeding: () => void = () => {}
 
   constructor(entry: ScopeEntry, how: ScopeWaitOptions<T, F>) {
     this.#entry = entry
     this.#how = how
+    this.#anew = how.anew ?? false
     const { clock } = entry.parts
     const context = currentContext()
     this.#races = context?.scopeId === entry.scopeId ? context.races : []
     const { signal, timeout, until } = how.options
-    const instants = [
-      ...(timeout === undefined ? [] : [clock.now() + toMs(timeout, 'timeout')]),
-      ...(until === undefined ? [] : [toInstant(until, 0, 'until')]),
-    ]
-    this.#deadlineAt = instants.length === 0 ? undefined : Math.min(...instants)
+    this.#deadlineAt = deadlineOf(how.options, clock.now())
     this.#deadlineInWords =
       timeout === undefined ? `at ${until?.toISOString()}` : `after ${formatMs(toMs(timeout, 'timeout'))}`
     this.#pending = createWait<T | F>({
       clock,
       what: how.what,
       onGiveUp: () => this.#giveUp(),
-      ...(signal === undefined ? {} : { signal }),
+      ...(signal === undefined ? {} : { signal: this.#heed(signal) }),
     })
     this.promise = this.#pending.wait
     if (this.#pending.pending) void this.#start()
     else how.onGiveUp?.()
   }
 
-  get place(): MemoryKey | undefined {
-    return this.#begun?.at
-  }
-
   toParked(): ParkedWait {
-    if (this.#begun === undefined) throw new Error('a wait that has not begun cannot be parked')
-    const { at, target } = this.#begun
+    if (this.#target === undefined) throw new Error('a wait that has not begun cannot be parked')
     const deadlineAt = this.#fixedDeadlineAt ?? this.#deadlineAt
-    return { at, target, ...(deadlineAt === undefined ? {} : { deadlineAt }) }
+    return { at: this.#how.at, target: this.#target, ...(deadlineAt === undefined ? {} : { deadlineAt }) }
   }
 
   look(): void {
@@ -139,23 +132,29 @@ class ScopeWait<T, F> implements OpenWait {
     this.promise.cancel()
   }
 
-  over(reason: Error, whenOver: 'stops' | 'rejects'): void {
+  over(reason: Error, whenOver: WhenOver): void {
     this.#rest()
     if (whenOver === 'rejects') this.#pending.fail(reason)
   }
 
+  /** The signal, until the entry is over: code that stops there hears nothing more, also where the signal is its own. */
+  #heed(signal: AbortSignal): AbortSignal {
+    if (!(signal instanceof AbortSignal) || signal.aborted) return signal
+    const controller = new AbortController()
+    const abort = () => {
+      if (!this.#entry.isOver) controller.abort(signal.reason)
+    }
+    signal.addEventListener('abort', abort)
+    this.#stopHeeding = () => signal.removeEventListener('abort', abort)
+    return controller.signal
+  }
+
   /** Throws the cancellation of the run here. */
-  async #throwCancel(begun: Begun): Promise<boolean> {
-    const { session } = this.#entry.parts
-    const decides = this.#decides
-    const { verb } = this.#how
-    const thrown = await this.#entry.ask(() =>
-      session.throwCancel({ entry: this.#entry.entry, at: begun.at, verb, decides, now: this.#now }),
-    )
-    if (!thrown) return false
-    const end = { type: 'cancel', ...this.#entry.cancellation } as const
-    this.#entry.cancelThrown()
-    this.#remember(begun.at, end)
+  async #throwCancel(): Promise<boolean> {
+    const { at, verb } = this.#how
+    const end = await this.#entry.throwCancel(at, verb, this.#decides)
+    if (end === undefined) return false
+    this.#remember(end)
     await this.#settle(end)
     return true
   }
@@ -164,50 +163,54 @@ class ScopeWait<T, F> implements OpenWait {
     try {
       const refusal = this.#entry.refusal()
       if (refusal !== undefined) return void (await refusal)
-      const begun = await this.#entry.perform(() => this.#how.begin())
-      this.#begun = begun
+      this.#target = await this.#entry.perform(() => this.#how.begin())
+      if (this.#entry.isOver) return
+      if (this.#entry.isClosing) this.cancel() // its code returned meanwhile
       if (!this.#pending.pending) return this.#how.onGiveUp?.()
       this.#entry.begin(this)
-      this.#watch(begun.target)
+      this.#watch(this.#target)
       this.look()
     } catch (error) {
+      this.#rest()
       this.#pending.fail(error)
     }
   }
 
   async #look(): Promise<void> {
-    const begun = this.#begun
-    if (begun === undefined || !this.#pending.pending || this.#entry.isOver || this.#entry.isFrozen) return
+    const target = this.#target
+    if (target === undefined || !this.#pending.pending || this.#entry.isOver || this.#entry.waits.isFrozen)
+      return
     try {
-      const known = await this.#recall(begun.at)
+      const known = await this.#recall()
       if (!this.#pending.pending) return
       if (known?.end !== undefined) return await this.#settle(known.end)
-      if (this.#entry.cancellation !== undefined && (await this.#throwCancel(begun))) return
-      await this.#decide(begun)
+      if (await this.#throwCancel()) return
+      await this.#decide(target)
     } catch (error) {
       this.#end(() => this.#pending.fail(error))
     }
   }
 
-  async #recall(at: MemoryKey): Promise<MemoryOf<'wait' | 'sleep' | 'exchange'> | undefined> {
-    const memory = await this.#entry.memory.find(at)
-    return memory === undefined ? undefined : this.#entry.checked(at, this.#how.verb, memory)
+  async #recall(): Promise<Begun<'wait' | 'sleep' | 'exchange'> | undefined> {
+    const { at, verb } = this.#how
+    return await this.#entry.recall(at, verb)
   }
 
-  async #decide({ at, target, anew }: Begun): Promise<void> {
+  async #decide(target: WaitTarget): Promise<void> {
     const { session } = this.#entry.parts
-    const { verb } = this.#how
+    const { at, verb } = this.#how
     const deadline = this.#deadlineAt === undefined ? {} : { deadlineAt: this.#deadlineAt }
+    const anew = this.#anew
     const decides = this.#decides
     const outcome = await this.#entry.tell(now =>
       session.decide({ entry: this.#entry.entry, at, verb, target, ...deadline, anew, decides, now }),
     )
     if (outcome.type === 'raced') return // whoever made the race gives this wait up
     if (outcome.type === 'ended') {
-      this.#remember(at, outcome.end)
+      this.#remember(outcome.end)
       return await this.#settle(outcome.end)
     }
-    this.#begun = { at, target, anew: false }
+    this.#anew = false
     this.#fixedDeadlineAt = outcome.deadlineAt
     const next = outcome.lookAgainAt ?? outcome.deadlineAt
     this.#stopTimer()
@@ -216,8 +219,9 @@ class ScopeWait<T, F> implements OpenWait {
   }
 
   /** What the store remembers of it and of the races that it has decided. */
-  #remember(at: MemoryKey, end: WaitEnd): void {
+  #remember(end: WaitEnd): void {
     const { memory } = this.#entry
+    const { at } = this.#how
     const known = memory.peek(at)
     if (known?.verb === 'exchange' && 'receiver' in known) memory.put(at, { ...known, end })
     else memory.put(at, { verb: this.#how.verb === 'sleep' ? 'sleep' : 'wait', end })
@@ -226,9 +230,7 @@ class ScopeWait<T, F> implements OpenWait {
 
   /** Settles as it ended, now or in an earlier entry. */
   async #settle(end: WaitEnd): Promise<void> {
-    const begun = this.#begun
-    if (begun === undefined) return
-    const failed = (error: unknown) => this.#end(() => this.#pending.fail(blaming(error, begun.at)))
+    const failed = (error: unknown) => this.#end(() => this.#pending.fail(blaming(error, this.#how.at)))
     const value = new Promise<T | F>(resolve => resolve(this.#valueOf(end)))
     await value.then(found => this.#end(() => this.#pending.fulfil(found)), failed)
   }
@@ -250,7 +252,7 @@ class ScopeWait<T, F> implements OpenWait {
   #giveUp(): void {
     this.#rest()
     this.#entry.finish(this)
-    if (this.#begun !== undefined) this.#how.onGiveUp?.()
+    if (this.#target !== undefined) this.#how.onGiveUp?.()
   }
 
   #watch(target: WaitTarget): void {
@@ -260,6 +262,7 @@ class ScopeWait<T, F> implements OpenWait {
 
   #rest(): void {
     this.#stopTimer()
+    this.#stopHeeding()
     for (const stop of this.#stops) stop()
     this.#stops = []
   }
@@ -269,10 +272,10 @@ class ScopeWait<T, F> implements OpenWait {
       this.#how.options.fallback === undefined
         ? this.#how.succeeds
         : [...this.#how.succeeds, 'timed_out' as const]
-    // Within an `any`, and whatever is around it, only success counts.
+    // Within an `any`, and whatever is around it, only success counts, and that the run is cancelled.
     let wins: readonly WaitEndType[] = ALL_ENDS
     return this.#races.map(race => {
-      if (race.verb === 'any') wins = succeeds
+      if (race.verb === 'any') wins = [...succeeds, 'cancel']
       return { ...race, wins }
     })
   }
@@ -280,6 +283,15 @@ class ScopeWait<T, F> implements OpenWait {
   get #now(): number {
     return this.#entry.parts.clock.now()
   }
+}
+
+/** As an instant of the wall clock, which the store compares with its own. */
+export function deadlineOf({ timeout, until }: WaitOptions<unknown>, now: number): number | undefined {
+  const instants = [
+    ...(timeout === undefined ? [] : [now + toMs(timeout, 'timeout')]),
+    ...(until === undefined ? [] : [toInstant(until, now, 'until')]),
+  ]
+  return instants.length === 0 ? undefined : Math.min(...instants)
 }
 
 function watchedOf(target: WaitTarget): readonly Watched[] {

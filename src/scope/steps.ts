@@ -13,6 +13,7 @@ import { DEFAULTS } from '../options.js'
 import { blaming } from './blame.js'
 import { runIn } from './context.js'
 import type { ScopeEntry } from './scope-entry.js'
+import { begunBy } from './used-keys.js'
 
 /**
  * A side effect whose result is remembered. Its errors are retried by its own policy before one is remembered, so what
@@ -33,7 +34,7 @@ export async function step<T>(
   )
   const { memory } = outcome
   entry.memory.put(at, memory)
-  return fromResult<T>(entry.checked(at, 'step', memory).result, at)
+  return fromResult<T>(begunBy(at, 'step', memory).result, at)
 }
 
 /** What was remembered, or the error that was, which knows where it came from. */
@@ -80,7 +81,7 @@ async function run<T>(
         ? undefined
         : retryDelay(retry, { attempt, elapsedMs: clock.monotonic() - startedAt, random })
       if (delayMs === undefined) return { type: 'error', bytes: encodeError(error) }
-      await new Promise<void>(resolve => after(clock, delayMs, resolve))
+      await entry.pause(delayMs)
     }
   }
 }

@@ -1,11 +1,11 @@
 import { checkKey, isStorableKey, sha256Hex } from '../core/bytes.js'
-import { type Duration, toInstant, toMs } from '../core/duration.js'
+import { type Duration, toInstant } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
 import type { Branches, Winner } from '../core/race.js'
 import type { Wait, WaitOptions } from '../core/wait.js'
 import { InvalidOptionsError, ReceiverClosedError, RunCancelledError } from '../errors.js'
 import type { ChildOptions } from '../model/code.js'
-import type { MemoryKey, Verb, WaitEnd } from '../model/memory.js'
+import { isToResend, type MemoryKey, type Verb, type WaitEnd } from '../model/memory.js'
 import type { Delivery, Message, RememberedWaits } from '../model/message.js'
 import type { ReceiverRecord } from '../model/receiver.js'
 import type {
@@ -19,14 +19,14 @@ import type {
   StepOptions,
   Workflow,
 } from '../model/scope.js'
-import { exchangeNew, sendNew, spawnNew, startNew } from './beginning.js'
+import { exchangeAgain, exchangeNew, sendNew, spawnNew, startNew } from './beginning.js'
 import { Numbers } from './numbers.js'
 import { OwnReceiver } from './own-receiver.js'
 import { raceInScope } from './racing.js'
 import { ScopeCallback } from './scope-callback.js'
 import type { ScopeEntry } from './scope-entry.js'
 import type { ScopeParts } from './scope-parts.js'
-import { scopeWait } from './scope-wait.js'
+import { deadlineOf, scopeWait } from './scope-wait.js'
 import { checkStep, step } from './steps.js'
 
 // The verbs of a scope: of a run, of a callback in hand, or of a callback that was read within one of those.
@@ -92,22 +92,26 @@ export class ScopeVerbs implements Scope {
     const { patch, attach, detach } = this.#toReceiver(child)
     const wait: WaitOptions<F> = definedOnly({ timeout, until, signal, fallback })
     const { clock, session } = this.#entry.parts
-    const deadlineAt = toDeadline(wait, clock.now())
+    const deadlineAt = deadlineOf(wait, clock.now())
     let begun: { readonly receiver: ReceiverRecord; readonly deliveryId: string } | undefined
     return scopeWait<Callback<T>, F>(this.#entry, {
       options: wait,
       what: `the answer to exchange '${key}'`,
       verb: 'exchange',
       succeeds: ['callback'],
+      at,
       begin: async () => {
         const parts = this.#parts
-        begun =
-          (await this.#entry.recall(at, 'exchange')) ??
-          (await exchangeNew(this.#entry, at, { parts, patch, toMessage, deadlineAt }))
+        const known = await this.#entry.recall(at, 'exchange')
+        if (known === undefined) {
+          begun = await exchangeNew(this.#entry, at, { parts, patch, toMessage, deadlineAt })
+        } else {
+          begun = isToResend(known) ? await exchangeAgain(this.#entry, at, { parts, deadlineAt }) : known
+        }
         const { receiver, deliveryId } = begun
         attach(receiver.id)
         this.#entry.atEnd(() => detach(receiver.id))
-        return { at, target: { type: 'exchange', receiverId: receiver.id, deliveryId }, anew: false }
+        return { type: 'exchange', receiverId: receiver.id, deliveryId }
       },
       toValue: async end => {
         if (begun !== undefined && end.type === 'callback') {
@@ -130,11 +134,10 @@ export class ScopeVerbs implements Scope {
     return await this.#entry.perform(async () => {
       const run =
         (await this.#entry.recall(at, 'start')) ??
-        (await startNew(
-          this.#entry,
-          at,
-          await this.#parts.toStart(workflow, this.#runKey(at), { input, options }),
-        ))
+        (await startNew(this.#entry, at, {
+          run: await this.#parts.toStart(workflow, this.#runKey(at), { input, options }),
+          onStarted: this.#parts.onStarted,
+        }))
       const numbers = new Numbers(at)
       return this.#parts.toRun<O>(run, wait =>
         numbers.wait(this.#entry, {
@@ -165,7 +168,8 @@ export class ScopeVerbs implements Scope {
       what: `the end of sleep '${key}'`,
       verb: 'sleep',
       succeeds: ['timed_out'],
-      begin: () => Promise.resolve({ at, target: { type: 'time' }, anew: false }),
+      at,
+      begin: () => Promise.resolve({ type: 'time' }),
       toValue: () => undefined,
     })
   }
@@ -225,14 +229,6 @@ export class ScopeVerbs implements Scope {
     const scope = new ScopeVerbs(this.#entry, this.#parts, callback.id)
     return new ScopeCallback(callback, data, { receiver, scope, respond: this.#parts.respond })
   }
-}
-
-function toDeadline({ timeout, until }: WaitOptions<unknown>, now: number): number | undefined {
-  const instants = [
-    ...(timeout === undefined ? [] : [now + toMs(timeout, 'timeout')]),
-    ...(until === undefined ? [] : [toInstant(until, now, 'until')]),
-  ]
-  return instants.length === 0 ? undefined : Math.min(...instants)
 }
 
 function endError(end: WaitEnd, what: string): Error {

@@ -1,15 +1,15 @@
 import { checkOptionNames } from '../core/option-names.js'
 import { type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
-import { DeliveryFailedError } from '../errors.js'
+import { DeliveryFailedError, InvalidOptionsError } from '../errors.js'
 import type { DeliveryRecord } from '../model/delivery.js'
 import type { Attempt, Delivery, EndpointAnswer } from '../model/message.js'
+import type { EndWaits } from '../store/end-waits.js'
 import type { StoreSession } from '../store/store.js'
 import { lastAnswer } from './answer.js'
-import { type DeliveryWaits, forgotten } from './delivery-waits.js'
 
 export interface DeliveryParts {
   readonly session: StoreSession
-  readonly waits: DeliveryWaits
+  readonly waits: EndWaits
   readonly now: () => number
   readonly onCancelled: (delivery: { readonly id: string; readonly messageId: string }) => void
 }
@@ -27,20 +27,17 @@ export class DeliveryHandle implements Delivery {
 
   done<F = never>(options: WaitOptions<F> = {}): Wait<'delivered' | 'dead' | F> {
     checkOptionNames(options, waitOptionNames, 'done')
-    return this.#parts.waits.untilEnded(this.id, {
+    const what = `the end of delivery ${this.id}`
+    return this.#untilEnded(({ status }) => (status === 'delivered' ? 'delivered' : 'dead'), {
       ...options,
-      what: `the end of delivery ${this.id}`,
-      found: ({ status }) => (status === 'delivered' ? 'delivered' : 'dead'),
+      what,
     })
   }
 
   response<F = never>(options: WaitOptions<F> = {}): Wait<EndpointAnswer | F> {
     checkOptionNames(options, waitOptionNames, 'response')
-    return this.#parts.waits.untilEnded(this.id, {
-      ...options,
-      what: `the answer to delivery ${this.id}`,
-      found: delivery => this.#answerTo(delivery),
-    })
+    const what = `the answer to delivery ${this.id}`
+    return this.#untilEnded(delivery => this.#answerTo(delivery), { ...options, what })
   }
 
   async attempts(): Promise<Attempt[]> {
@@ -67,10 +64,35 @@ export class DeliveryHandle implements Delivery {
     return await this.#answerTo(delivery)
   }
 
+  /** `toFound`: what is made of a delivery that has ended. */
+  #untilEnded<T, F>(
+    toFound: (delivery: DeliveryRecord) => T | Promise<T>,
+    options: WaitOptions<F> & { readonly what: string },
+  ): Wait<T | F> {
+    const { session, waits } = this.#parts
+    const look = async () => {
+      const delivery = await session.findDelivery({ deliveryId: this.id })
+      if (delivery === undefined) throw forgotten(this.id)
+      return hasEnded(delivery) ? { found: await toFound(delivery) } : {}
+    }
+    return waits.until<T, F>({ watched: [{ kind: 'delivery', id: this.id }], look }, options)
+  }
+
   async #answerTo({ id, status, reason = 'exhausted' }: DeliveryRecord): Promise<EndpointAnswer> {
     const answer = lastAnswer(await this.#parts.session.listAttempts({ deliveryId: id }))
     if (status === 'dead') throw new DeliveryFailedError({ delivery: id, reason, answer })
     if (answer === undefined) throw forgotten(id)
     return answer
   }
+}
+
+/** Asking for what retention has let go of. */
+export function forgotten(deliveryId: string): Error {
+  return new InvalidOptionsError(
+    `Delivery ${deliveryId} is not kept any more: it ended longer ago than retention.messages`,
+  )
+}
+
+function hasEnded({ status }: DeliveryRecord): boolean {
+  return status === 'delivered' || status === 'dead'
 }

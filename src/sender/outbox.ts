@@ -4,7 +4,7 @@ import { KeyConflictError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
 import type { Message } from '../model/message.js'
 import { DEFAULTS } from '../options.js'
-import type { SendInput } from '../store/sending.js'
+import type { NewDelivery, SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
 import type { Endpoints } from './endpoints.js'
 import { toOutgoing } from './message.js'
@@ -30,9 +30,15 @@ export async function send(
   const outcome = await session.send(outgoing)
   if (outcome.type === 'sent') return { id: outcome.deliveryId, messageId: outcome.messageId }
 
-  throw new KeyConflictError({
-    key: key ?? '',
-    message: `The key '${key}' has a message to ${inWords(outcome.lane)} already, so it cannot have one to ${inWords(outgoing.message.lane)}; use a key of its own for each target`,
+  throw keyConflict(key ?? '', 'message', outcome.lane, outgoing.message.lane)
+}
+
+/** A key stays with the target that it had first. */
+export function keyConflict(key: string, what: 'message' | 'exchange', first: Lane, second: Lane): Error {
+  const to = what === 'message' ? 'to' : 'with'
+  return new KeyConflictError({
+    key,
+    message: `The key '${key}' has ${what === 'message' ? 'a' : 'an'} ${what} ${to} ${inWords(first)} already, so it cannot have one ${to} ${inWords(second)}; use a key of its own for each target`,
   })
 }
 
@@ -43,11 +49,12 @@ export function toSend(
   { endpoints, clock }: { endpoints: Endpoints; clock: Clock },
 ): SendInput {
   const now = clock.now()
-  return {
-    ...toOutgoing(key, message, { endpoints, now }),
-    deliveryId: createId('dlv', now),
-    deadlineAt: now + DEFAULTS.deliveryDeadlineMs,
-  }
+  return { ...toDelivery(now), ...toOutgoing(key, message, { endpoints, now }) }
+}
+
+/** A delivery that is due at once. */
+export function toDelivery(now: number): NewDelivery {
+  return { deliveryId: createId('dlv', now), dueAt: now, deadlineAt: now + DEFAULTS.deliveryDeadlineMs }
 }
 
 function inWords(lane: Lane): string {

@@ -1,20 +1,21 @@
 import { checkKey } from '../core/bytes.js'
 import { DeliveryFailedError, ServerClosedError } from '../errors.js'
+import type { Lane } from '../model/delivery.js'
 import type { Delivery, Message, RememberedWaits } from '../model/message.js'
 import { DEFAULTS, type EndpointOptions, type ServerSettings } from '../options.js'
-import type { SendInput } from '../store/sending.js'
+import { EndWaits } from '../store/end-waits.js'
+import type { NewDelivery, SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import type { Carrier } from './carrier.js'
 import { Courier } from './courier.js'
-import { DeliveryHandle } from './delivery.js'
-import { DeliveryWaits, forgotten } from './delivery-waits.js'
+import { DeliveryHandle, forgotten } from './delivery.js'
 import { Dispatcher } from './dispatcher.js'
 import { type Endpoint, Endpoints } from './endpoints.js'
 import { createFetchCarrier } from './fetch-carrier.js'
 import { Guard, isLoopbackHost } from './guard.js'
 import { checkMessage } from './message.js'
-import { type Sent, send, toSend } from './outbox.js'
+import { keyConflict, type Sent, send, toDelivery, toSend } from './outbox.js'
 import { Reports } from './reports.js'
 import { ScopedDelivery } from './scoped-delivery.js'
 import { createTransport } from './transport.js'
@@ -33,7 +34,7 @@ export class Sender {
   readonly #carrier: Carrier
   readonly #endpoints: Endpoints
   readonly #dispatcher: Dispatcher
-  readonly #waits: DeliveryWaits
+  readonly #waits: EndWaits
   readonly #reports: Reports
   #closed = false
 
@@ -51,7 +52,7 @@ export class Sender {
         ? createTransport({ guard, clock, connectTimeoutMs: DEFAULTS.connectTimeoutMs })
         : createFetchCarrier(fetch)
     this.#endpoints = new Endpoints({ allowInsecure, development, ...(fetch === undefined ? { guard } : {}) })
-    this.#waits = new DeliveryWaits({ session, watch, clock, onError })
+    this.#waits = new EndWaits({ watch, clock, onError })
     this.#reports = new Reports({ session, clock, logger, observe })
     const courier = new Courier({
       session,
@@ -104,6 +105,16 @@ export class Sender {
   toSend(message: Message): SendInput {
     checkMessage(message)
     return toSend(undefined, message, { endpoints: this.#endpoints, clock: this.#parts.settings.clock })
+  }
+
+  /** For a key that has an exchange with another target. */
+  toExchangeConflict(key: string, first: Lane, second: Lane): Error {
+    return keyConflict(key, 'exchange', first, second)
+  }
+
+  /** Another delivery of a message that is in the store. */
+  toRedelivery(): NewDelivery {
+    return toDelivery(this.#parts.settings.clock.now())
   }
 
   /** A delivery whose waits a scope remembers. */

@@ -105,11 +105,14 @@ export function createSession(executor: Executor, limits: Limits = LIMITS): Stor
     findDelivery: method('findDelivery'),
     listAttempts: method('listAttempts'),
     cancelDelivery: method('cancelDelivery'),
+    beginExchange: method('beginExchange'),
+    takeAnswer: method('takeAnswer'),
     recall: method('recall'),
     remember: method('remember'),
     spawnInScope: method('spawnInScope'),
     sendInScope: method('sendInScope'),
     exchangeInScope: method('exchangeInScope'),
+    resendInScope: method('resendInScope'),
     decide: method('decide'),
     throwCancel: method('throwCancel'),
     startRun: method('startRun'),
@@ -284,7 +287,7 @@ export function wakesOf<N extends CommandName>(
 
 /** What strangers or callers add to the store. */
 function isAdding(name: keyof Commands): boolean {
-  return name === 'accept' || name === 'send'
+  return name === 'accept' || name === 'send' || name === 'beginExchange'
 }
 
 function bytesOf(command: Command): number {
@@ -293,6 +296,8 @@ function bytesOf(command: Command): number {
       return command.input.body.length + command.input.headers.length
     case 'send':
       return command.input.message.body.length
+    case 'beginExchange':
+      return command.input.send.message.body.length
     default:
       return 0
   }

@@ -56,6 +56,7 @@ export type Facts =
       readonly receiverId: string
       readonly messageId: string
       readonly deliveryId: string
+      readonly retried?: true
     } & TimedFacts)
 
 /** `size`: how many bytes it brings when it is read. */
@@ -85,7 +86,15 @@ export function fromFacts(facts: Facts, bytes: Uint8Array | null, joined: Joined
   if (facts.verb === 'wait' || facts.verb === 'sleep') return { verb: facts.verb, ...toTimed(facts) }
   if (facts.verb === 'exchange' && 'receiverId' in facts) {
     const { verb, receiverId, messageId, deliveryId } = facts
-    return { verb, receiver: joined.receiver(receiverId), messageId, deliveryId, ...toTimed(facts) }
+    const retried = optional('retried', facts.retried)
+    return {
+      verb,
+      receiver: joined.receiver(receiverId),
+      messageId,
+      deliveryId,
+      ...retried,
+      ...toTimed(facts),
+    }
   }
   if ('end' in facts) return facts
   switch (facts.verb) {
@@ -124,7 +133,8 @@ export function toFacts(memory: Memory): Facts {
       return { verb: memory.verb, ...timedFacts(memory) }
     case 'exchange': {
       const { verb, receiver, messageId, deliveryId } = memory
-      return { verb, receiverId: receiver.id, messageId, deliveryId, ...timedFacts(memory) }
+      const retried = optional('retried', memory.retried)
+      return { verb, receiverId: receiver.id, messageId, deliveryId, ...retried, ...timedFacts(memory) }
     }
   }
 }

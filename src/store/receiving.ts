@@ -140,7 +140,10 @@ export interface CallbackCommands {
   acknowledge(input: { readonly claims: readonly Claim[]; readonly now: number }): {
     /** For each claim, in order: whether it was still valid. */
     readonly done: readonly boolean[]
-    /** Receivers in which the next of a group became ready, or that ended and have nothing unread any more. */
+    /**
+     * Receivers in which the next of a group became ready, or that ended and have nothing unread any more; of exchanges,
+     * all that ended.
+     */
     readonly receiverIds: readonly string[]
   }
 

@@ -6,7 +6,8 @@ import type { Known, Lost, RecallOutcome } from './scoping.js'
 // Runs of workflows. The table is the queue: a node claims what is due and it has code for, and the rest waits.
 //
 //   S18. A workflow has one run for a key, as long as retention keeps it.
-//   S19. A run that ended `done` or `cancelled` stays so, and its first end stands.
+//   S19. A run that ended `done` or `cancelled` stays so, and its first end stands. One that `failed` may be retried, or
+//        cancelled.
 //   S20. Nobody is parked beside what it waits for: parking and whatever ends a wait happen one after the other, and the
 //        second sees the first.
 
@@ -59,14 +60,16 @@ export interface RunCommands {
   /**
    * Makes a failed run due again, its failures and crashes forgotten, and the memory it blamed; where it blamed none,
    * every failure it remembers (a step's error, a wait that ended without what was waited for), and every race decided by
-   * one of those (`forgetFailures`). A cancellation that it forgets is thrown again. `false` if it is not failed.
+   * one of those (`forgetFailures`). An exchange among it is to be sent again (`resendInScope`). A cancellation that it
+   * forgets is thrown again. `false` if it is not failed.
    */
   retryRun(input: { readonly runId: string; readonly now: number }): boolean
 
   /**
    * Asks a run to end. One that nobody ever claimed is cancelled at once. One that is due (given back as it was, or to be
    * tried again later) or parked is due at once, and the cancellation is thrown in it, as it is in one that is running.
-   * `false` when it had ended, failed included, or was asked before.
+   * One that failed is discarded: it is cancelled at once, with this reason if it brings one, and its scope ends; what it
+   * failed with stays its result. `false` when it had ended otherwise, or was asked before.
    */
   cancelRun(input: { readonly runId: string; readonly reason?: string; readonly now: number }): boolean
 
@@ -90,6 +93,7 @@ export interface StartRunInput {
   readonly workflow: string
   readonly key: string
   readonly input: Uint8Array
+  /** Where it lies ahead, this is when the run counts as started. */
   readonly dueAt: number
   readonly now: number
   readonly in?: { readonly entry: Entry; readonly at: MemoryKey }

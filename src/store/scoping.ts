@@ -1,7 +1,7 @@
 import type { Decision, Entry, Memory, MemoryKey, Race, WaitEnd, WaitTarget } from '../model/memory.js'
 import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
 import type { Result } from '../model/run.js'
-import type { SendInput } from './sending.js'
+import type { NewDelivery, SendInput } from './sending.js'
 
 // What a scope does and remembers. A scope is a callback in somebody's hands, or a run.
 //
@@ -51,17 +51,24 @@ export interface ScopeCommands {
     readonly send: SendInput
     readonly deadlineAt?: number
     readonly now: number
-  }):
-    | {
-        readonly type: 'begun'
-        readonly receiver: ReceiverRecord
-        readonly messageId: string
-        readonly deliveryId: string
-        readonly deadlineAt?: number
-      }
-    | Conflict
-    | Known
-    | Lost
+  }): BegunExchange | Conflict | Known | Lost
+
+  /**
+   * Makes an exchange whole again whose end a retry by hand has forgotten: from now on it has this deadline, and is to be
+   * sent again no more. Unless its answer is there already, its receiver is open again; and where its delivery is dead,
+   * the same message has a new one, and the old one stays as it is. An exchange that is not to be sent again, or at which
+   * the cancellation of the run was thrown, is left alone.
+   *
+   * Rejects with `InvalidOptionsError` where nothing is remembered.
+   */
+  resendInScope(input: {
+    readonly entry: Entry
+    readonly at: MemoryKey
+    /** Used only when it is needed. */
+    readonly delivery: NewDelivery
+    readonly deadlineAt?: number
+    readonly now: number
+  }): BegunExchange | Known | Lost
 
   /**
    * Looks whether a wait has ended, and ends it: one fact, decided here. In this order: an end that is remembered; the
@@ -73,7 +80,8 @@ export interface ScopeCommands {
    * delivery, whereupon its receiver closes; else with the end of its receiver; else with its deadline, whereupon no further
    * attempt is made.
    *
-   * Rejects with `InvalidOptionsError` where another verb is remembered, or an exchange that has not begun.
+   * Rejects with `InvalidOptionsError` where another verb is remembered, or an exchange that has not begun, or that a retry
+   * by hand has forgotten and `resendInScope` has not made whole again.
    */
   decide(input: DecideInput): DecideOutcome
 
@@ -90,6 +98,14 @@ export interface ScopeCommands {
     readonly decides: readonly Race[]
     readonly now: number
   }): boolean
+}
+
+export interface BegunExchange {
+  readonly type: 'begun'
+  readonly receiver: ReceiverRecord
+  readonly messageId: string
+  readonly deliveryId: string
+  readonly deadlineAt?: number
 }
 
 export interface NewReceiver {
@@ -137,7 +153,7 @@ export interface DecideInput {
   /**
    * Fixed by the first look that brings one; later ones are not heeded, unless they are of a `wait` whose innermost race
    * is another: that lost its race, and gave its number back. An exchange that was begun with one has it from then; it
-   * gets a new one after a retry that forgot it.
+   * gets a new one with `resendInScope`, after a retry that forgot it.
    */
   readonly deadlineAt?: number
   /** A wait of this number was given up before in this entry: nothing of it is heeded. */

@@ -10,12 +10,13 @@ import type {
 
 // Messages, their deliveries, and the attempts at them. The table is the queue.
 //
-//   S5. A message and its delivery are one commit; a key has one message.
+//   S5. A message and its delivery are one commit; a key has one message. A message that is sent again has another delivery,
+//       and is kept as long as any of them.
 //   S6. An attempt's result and the delivery's next state are one commit.
 //   S7. A delivery that ended never becomes due again, and its first end stands.
 
 export interface OutboxCommands {
-  /** Stores a message and its delivery, or finds the message with that key, or with that very id. */
+  /** Stores a message and its delivery, or finds the message with that key, or with that very id, and its oldest delivery. */
   send(input: SendInput): SendOutcome
 
   /**
@@ -62,8 +63,12 @@ export interface OutboxCommands {
   cancelDelivery(input: { readonly deliveryId: string; readonly now: number }): boolean
 }
 
-export interface SendInput {
+export interface SendInput extends NewDelivery {
   readonly message: MessageRecord
+}
+
+/** Of a message that is there, or comes with it. */
+export interface NewDelivery {
   readonly deliveryId: string
   readonly dueAt: number
   readonly deadlineAt: number

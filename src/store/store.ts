@@ -1,3 +1,4 @@
+import type { ExchangeCommands } from './exchanging.js'
 import type { JoinedCommands, Transaction } from './joining.js'
 import type { NodeCommands } from './nodes.js'
 import type { CallbackCommands, ReceiverCommands } from './receiving.js'
@@ -12,9 +13,9 @@ import type { OutboxCommands } from './sending.js'
 //   S9.  When a command's promise resolves, what it wrote is on disk (where there is a disk).
 //   S10. Commands sent by one process to one session take effect in the order in which they were sent.
 //   S11. Ids and instants come with the command, so one whose outcome is unknown may be sent again: what it adds (`spawn`,
-//        `accept`, `answer`, `send`) is there once, and a claim it ends (`acknowledge`, `release`, `giveUp`,
-//        `recordAttempt`) is ended once, whereupon the repetition is told that it no longer holds. Not so `claim` and
-//        `claimDeliveries` and `claimRuns`: what they took nobody knows of. Whoever sent one without learning its outcome
+//        `accept`, `answer`, `send`, `beginExchange`) is there once, and a claim it ends (`acknowledge`, `release`, `giveUp`,
+//        `recordAttempt`) is ended once, whereupon the repetition is told that it no longer holds. Not so `claim`,
+//        `takeAnswer`, `claimDeliveries` and `claimRuns`: what they took nobody knows of. Whoever sent one without learning its outcome
 //        sends `reclaim`, `reclaimDeliveries` or `reclaimRuns` first, with what it does hold.
 //   S12. A command that rejects with `StoreUnusableError` or `InvalidOptionsError` has written nothing. One that rejects
 //        with `StoreUnavailableError` may have been done: the store could not be asked, or its answer was lost.
@@ -26,6 +27,7 @@ export interface Commands
     ReceiverCommands,
     CallbackCommands,
     OutboxCommands,
+    ExchangeCommands,
     ScopeCommands,
     RunCommands {}
 
@@ -52,8 +54,17 @@ export type StoreSession = {
   readonly within?: (transaction: Transaction) => JoinedCommands
   /** What the operator should know about how the store runs here; it is logged when the server opens. */
   readonly note?: string
+  /** Where a server need not ask as often as it does by default. */
+  readonly pace?: Pace
   /** Waits for the commands under way, then lets go of the store. */
   close(): Promise<void>
+}
+
+/** How often a server asks its store for what no wake-up and no timer of its own has told it. */
+export interface Pace {
+  readonly pollMs: number
+  readonly renewMs: number
+  readonly sweepMs: number
 }
 
 /**

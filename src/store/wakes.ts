@@ -37,8 +37,14 @@ export const wakesAfter: {
   releaseDelivery: () => [OUTBOX],
   reclaimDeliveries: (_, count) => (count > 0 ? [OUTBOX] : []),
   cancelDelivery: (input, done) => (done ? [delivery(input.deliveryId), RUNS] : []),
+  beginExchange: (_, outcome) => (outcome.type === 'begun' && outcome.created ? [OUTBOX] : []),
+  takeAnswer: (input, outcome) => {
+    if (outcome.type === 'taken') return [delivery(input.deliveryId)]
+    return outcome.type === 'dead' ? [receiver(input.receiverId)] : []
+  },
   sendInScope: (_, outcome) => (outcome.type === 'sent' ? [OUTBOX] : []),
   exchangeInScope: (_, outcome) => (outcome.type === 'begun' ? [OUTBOX] : []),
+  resendInScope: (_, outcome) => (outcome.type === 'begun' ? [OUTBOX] : []),
   startRun: ({ acknowledges }, outcome) => {
     if (outcome.type !== 'started') return []
     // The next of its group may be ready, or the receiver have nothing unread any more.
@@ -64,8 +70,10 @@ export const wakesBefore: {
 } = {
   accept: input => [receiver(input.receiverId)],
   send: () => [OUTBOX],
+  beginExchange: () => [OUTBOX],
   sendInScope: () => [OUTBOX],
   exchangeInScope: () => [OUTBOX],
+  resendInScope: () => [OUTBOX],
   startRun: () => [RUNS],
 }
 

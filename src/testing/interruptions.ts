@@ -75,6 +75,7 @@ export class Interruptions {
       spawnInScope: input => record(input, () => session.spawnInScope(input)),
       sendInScope: input => record(input, () => session.sendInScope(input)),
       exchangeInScope: input => record(input, () => session.exchangeInScope(input)),
+      resendInScope: input => record(input, () => session.resendInScope(input)),
       remember: input => record(input, () => session.remember(input)),
       decide: input => record(input, () => session.decide(input)),
       startRun: input =>

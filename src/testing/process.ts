@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js'
-import type { Logger, Observation } from '../options.js'
-import type { Store, StoreSession } from '../store/store.js'
+import { DEFAULTS, type Logger, type Observation } from '../options.js'
+import type { Pace, Store, StoreSession } from '../store/store.js'
 import { around, type Carry } from './session-around.js'
 
 // What a process has of the world: time, its store, the network, and a log. Killed, it loses all of them in one instant.
@@ -8,6 +8,14 @@ import { around, type Carry } from './session-around.js'
 //   K1. Nothing of a killed process acts any more: its timers do not fire, and its commands do not reach the store.
 //   K2. What it was waiting for never settles, so its code stops where it is: no `catch`, no `finally`.
 //   K3. What had reached the store by then is kept, and nothing is given back: the store is as the process left it.
+
+const TEN_MINUTES = 600_000
+
+/**
+ * At a store that is this process's alone, every change is its own, and what time brings it has timers for. Asking every second
+ * would only make days that are moved by hand long.
+ */
+const UNHURRIED: Pace = { pollMs: TEN_MINUTES, renewMs: TEN_MINUTES, sweepMs: DEFAULTS.sweepMs }
 
 export interface World {
   readonly clock: Clock
@@ -50,6 +58,7 @@ export class Process implements World {
         this.#sessions.push(session)
         return around(session, {
           carry: command => this.#alive(command),
+          ...(exclusive ? { pace: UNHURRIED } : {}),
           subscribe: listener => session.subscribe(wake => (this.#killed ? undefined : listener(wake))),
         })
       },

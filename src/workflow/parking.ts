@@ -56,7 +56,7 @@ export class Parking {
     const { entry } = this.#options
     this.#asking = true
     try {
-      await entry.freeze()
+      await entry.waits.freeze()
       // What was looked for meanwhile may have been found, and the code have gone on.
       if (this.#canPark) await this.#ask()
     } catch (error) {
@@ -64,14 +64,14 @@ export class Parking {
     }
     this.#asking = false
     if (entry.isOver) return
-    entry.thaw()
+    entry.waits.thaw()
     this.changed()
   }
 
   async #ask(): Promise<void> {
     const { entry, claim, onParked } = this.#options
     const { session, clock } = entry.parts
-    const waits = entry.waits.map(wait => wait.toParked())
+    const waits = [...entry.waits].map(wait => wait.toParked())
     const outcome = await entry.ask(() => session.park({ claim, waits, now: clock.now() }))
     if (outcome === 'lost') entry.end(new LeaseLostError())
     if (outcome !== 'parked') return

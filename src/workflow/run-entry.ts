@@ -1,6 +1,7 @@
 import { random } from '../core/clock.js'
 import { Looks } from '../core/looks.js'
 import { RunCancelledError, ServerClosedError } from '../errors.js'
+import { isToResend } from '../model/memory.js'
 import type { RunClaim, RunRecord } from '../model/run.js'
 import type { Run } from '../model/scope.js'
 import { decodeValue } from '../model/value.js'
@@ -185,8 +186,8 @@ export class RunEntry {
       const run = await session.findRun({ runId: this.runId })
       if (run?.cancellation !== 'requested' || this.#entry.isOver) return
       this.#stopWatching()
-      this.#cancellation = toCancellation(run)
-      this.#entry.cancel(this.#cancellation)
+      const cancellation = toCancellation(run)
+      if (this.#entry.cancel(cancellation)) this.#cancellation = cancellation
     } catch (error) {
       onError(error) // the next poll asks again
     }
@@ -204,7 +205,8 @@ export class RunEntry {
     const at = blameOf(error)
     if (at === undefined) return this.#isCancelled
     const memory = this.#entry.memory.peek(at)
-    return memory === undefined || ('end' in memory && memory.end?.type === 'cancel')
+    if (memory === undefined || isToResend(memory)) return true // what has not begun
+    return 'end' in memory && memory.end?.type === 'cancel'
   }
 
   #leave(): void {

@@ -2,18 +2,12 @@ import type { Clock } from '../core/clock.js'
 import type { Wait, WaitOptions } from '../core/wait.js'
 import { InvalidOptionsError, RunCancelledError, RunFailedError } from '../errors.js'
 import type { WaitEnd } from '../model/memory.js'
-import type { RunRecord, RunStatus } from '../model/run.js'
+import type { RunName, RunRecord, RunStatus } from '../model/run.js'
 import type { RunHandle, RunInfo, RunState } from '../model/scope.js'
 import { decodeValue } from '../model/value.js'
 import { decodeError } from '../model/value-errors.js'
 import type { RunSummary } from '../store/running.js'
 import type { StoreSession } from '../store/store.js'
-
-export interface RunName {
-  readonly runId: string
-  readonly workflow: string
-  readonly key: string
-}
 
 /** A run, wherever it runs. */
 export class StoredRun<O> implements RunHandle<O> {

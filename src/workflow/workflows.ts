@@ -8,15 +8,15 @@ import { checkOptionNames } from '../core/option-names.js'
 import type { Wait, WaitOptions } from '../core/wait.js'
 import { InvalidInputError, InvalidOptionsError, LeaseLostError, ServerClosedError } from '../errors.js'
 import type { Claim } from '../model/callback.js'
-import type { RunRecord } from '../model/run.js'
+import type { RunName, RunRecord } from '../model/run.js'
 import type { Run, RunHandle, StartOptions, Workflow, WorkflowOptions } from '../model/scope.js'
 import { encodeValue } from '../model/value.js'
 import { DEFAULTS, type Observation } from '../options.js'
+import { EndWaits } from '../store/end-waits.js'
 import type { StartRunInput } from '../store/running.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
-import { type RunName, StoredRun } from './run-handle.js'
-import { RunWaits } from './run-waits.js'
+import { forgotten, StoredRun, toEnd, toRunResult } from './run-handle.js'
 import { DeclaredWorkflow } from './workflow-handle.js'
 
 // The workflows that are declared in this process, by name.
@@ -52,14 +52,14 @@ export interface Given {
 export class Workflows {
   readonly #parts: WorkflowsParts
   readonly #declarations = new Map<string, Declaration>()
-  readonly #waits: RunWaits
+  readonly #waits: EndWaits
   #closed = false
   /** Called when a workflow is declared: runs of it may be due. */
   onDeclared: () => void = () => {}
 
   constructor(parts: WorkflowsParts) {
     this.#parts = parts
-    this.#waits = new RunWaits(parts)
+    this.#waits = new EndWaits(parts)
   }
 
   /**
@@ -149,6 +149,12 @@ export class Workflows {
     return new StoredRun<O>(run, this.#parts, options => result(options as WaitOptions<never>))
   }
 
+  /** A run was made, here or by a scope. */
+  started({ id: runId, workflow, key }: RunRecord): void {
+    const { clock, observe } = this.#parts
+    observe({ type: 'run.started', at: new Date(clock.now()), runId, workflow, key })
+  }
+
   /** Nobody is told of the end of a run any more, and no run is started. */
   close(): void {
     this.#closed = true
@@ -160,16 +166,26 @@ export class Workflows {
     const outcome = await this.#parts.session.startRun(input)
     if (outcome.type !== 'started') return undefined
     const { run, created } = outcome
-    if (created) {
-      const { id: runId, workflow, key } = run
-      this.#parts.observe({ type: 'run.started', at: new Date(run.startedAt), runId, workflow, key })
-    }
+    if (created) this.started(run)
     return run
   }
 
   #handle<O>({ id, workflow, key }: RunRecord): RunHandle<O> {
     const run = { runId: id, workflow, key }
-    return new StoredRun<O>(run, this.#parts, options => this.#waits.result(run, options))
+    return new StoredRun<O>(run, this.#parts, options => this.#result(run, options))
+  }
+
+  /** A wait for what the run returns, also when it has ended already. */
+  #result<O, F>(run: RunName, options: WaitOptions<F>): Wait<O | F> {
+    const { runId, workflow, key } = run
+    const look = async () => {
+      const record = await this.#parts.session.findRun({ runId })
+      if (record === undefined) throw forgotten(run)
+      const end = toEnd(record)
+      return end === undefined ? {} : { found: toRunResult<O>(run, end) }
+    }
+    const what = `the result of run ${workflow}/${key}`
+    return this.#waits.until<O, F>({ watched: [{ kind: 'run', id: runId }], look }, { ...options, what })
   }
 
   #checkOpen(): void {

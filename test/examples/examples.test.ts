@@ -23,19 +23,30 @@ const printed: Record<string, string[]> = {
     'attempt: 503',
     'attempt: 200',
   ],
+  'ask.mjs': ['first: no answer yet', 'second: chicken', 'third: chicken', 'the partner was asked once'],
   'approval.mjs': [
     'mail to ada: please decide',
-    'mail to ben: please decide',
-    'mail to cem: please decide',
-    'mail to ben: do not forget',
-    'mail to cem: do not forget',
     'the invoice of ada was approved',
-    'the invoice of ben was approved',
+    'mail to ben: please decide',
+    'mail to ben: do not forget',
+    'the invoice of ben was declined',
+    'mail to cem: please decide',
+    'mail to cem: do not forget',
     'the invoice of cem was not decided',
+    'cem reads: It is decided, or too late.',
   ],
   'render.mjs': ['cat.mov: 25 %', 'cat.mov: 50 %', 'cat.mov: 75 %', 'https://cdn.example/cat.mov'],
   'suppliers.mjs': ['ordered at nuts for 7', 'the winner is nuts', 'bolts is late, and reads 410'],
+  'order-broker.mjs': [
+    'pizza/1: granted',
+    'sushi/1: refused by the partner',
+    'ramen/1: refused by the app',
+    'soup/1: unanswered',
+  ],
   'saga.mjs': [
+    'cem: flight booked',
+    'cem: car booked',
+    'cem: everything is booked',
     'ada: flight booked',
     'ada: car booked',
     'ada: car undone',
@@ -60,7 +71,8 @@ describe.concurrent('an example', () => {
 
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(stdout.split('\n').slice(0, -1).sort()).toEqual([...(printed[file] ?? [])].sort())
-      expect(readFileSync(new URL(file, folder), 'utf8').split('\n').length).toBeLessThan(60)
+      const most = file === 'order-broker.mjs' ? 120 : 75
+      expect(readFileSync(new URL(file, folder), 'utf8').split('\n').length).toBeLessThan(most)
     },
   )
 })

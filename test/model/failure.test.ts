@@ -7,6 +7,15 @@ class BookingError extends Error {
   override readonly name = 'BookingError'
 }
 
+/** As HTTP clients make them. */
+function clientError(): Error {
+  return Object.assign(new Error('Request failed with status code 500'), {
+    code: 'ERR_BAD_RESPONSE',
+    config: { headers: { authorization: 'Bearer secret' } },
+    response: { status: 500, data: { card: 'secret' } },
+  })
+}
+
 describe('what is kept of an error', () => {
   it('its name, its message and where it came from', () => {
     const failure = toFailure(new BookingError('no seat left'))
@@ -16,9 +25,39 @@ describe('what is kept of an error', () => {
     expect(failure.stack).not.toContain('no seat left')
   })
 
-  it('nothing else: no cause, no facts of its own', () => {
-    const error = Object.assign(new Error('no', { cause: new Error('secret') }), { body: 'secret', code: 7 })
-    expect(Object.keys(toFailure(error)).sort()).toEqual(['message', 'name', 'stack'])
+  it('its code, a text or a number, and its causes', () => {
+    const cause = Object.assign(new TypeError('refused'), { code: 'ECONNREFUSED' })
+    const failure = toFailure(Object.assign(new Error('no', { cause }), { code: 7 }))
+    expect(failure).toMatchObject({ code: 7, cause: { name: 'TypeError', code: 'ECONNREFUSED' } })
+    expect(toFailure(Object.assign(new Error('no'), { code: { secret: 1 } }))).not.toHaveProperty('code')
+    expect(toFailure(new Error('no', { cause: { body: 'secret' } }))).not.toHaveProperty('cause')
+  })
+
+  it('the errors of an AggregateError, and no list that another error has', () => {
+    const errors = [new RangeError('one'), 'two']
+    expect(toFailure(new AggregateError(errors, 'all')).errors).toMatchObject([
+      { name: 'RangeError', message: 'one' },
+      { name: 'Error', message: 'two' },
+    ])
+    expect(toFailure(Object.assign(new Error('no'), { errors }))).not.toHaveProperty('errors')
+  })
+
+  it('so many causes and errors, and no more', () => {
+    let chain = new Error('first')
+    for (let index = 0; index < 50; index++) chain = new Error(`${index}`, { cause: chain })
+    let depth = 0
+    for (let each = toFailure(chain).cause; each !== undefined; each = each.cause) depth++
+    expect(depth).toBe(5)
+    const many = new AggregateError(Array.from({ length: 50 }, () => new Error('one')))
+    expect(toFailure(many).errors).toHaveLength(10)
+    const round = new Error('round')
+    round.cause = round
+    expect(toFailure(round).message).toBe('round')
+  })
+
+  it('nothing else: what a client library hangs on its errors is not kept', () => {
+    const error = Object.assign(new Error('no', { cause: clientError() }), { body: 'secret' })
+    expect(Object.keys(toFailure(error)).sort()).toEqual(['cause', 'message', 'name', 'stack'])
     expect(JSON.stringify(toFailure(error))).not.toContain('secret')
   })
 
@@ -94,6 +133,18 @@ describe('an error from what was kept', () => {
         expect(toFailure(fromFailure(failure))).toEqual(failure)
       }),
     )
+  })
+
+  it('has its code, its causes and its errors', () => {
+    const inner = Object.assign(new RangeError('inner'), { code: 'E_INNER' })
+    const thrown = new AggregateError([new Error('one', { cause: inner })], 'all failed', { cause: inner })
+    const error = fromFailure(toFailure(thrown))
+    expect(error).toBeInstanceOf(AggregateError)
+    expect(error).toMatchObject({
+      message: 'all failed',
+      cause: { name: 'RangeError', code: 'E_INNER' },
+      errors: [{ message: 'one', cause: { message: 'inner' } }],
+    })
   })
 
   it('has its first line alone when there was no stack', () => {

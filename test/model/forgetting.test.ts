@@ -93,9 +93,11 @@ describe('what a retry forgets', () => {
     }
   })
 
-  it('is of an exchange only its end and its deadline', () => {
+  it('is of an exchange only its end and its deadline, and it is to be sent again', () => {
     const memory: Memory = { ...exchange, deadlineAt: 5, end: { type: 'dead' } }
-    expect(forgetFailures([{ at: at('ask'), memory }]).changes).toEqual([{ at: at('ask'), memory: exchange }])
+    expect(forgetFailures([{ at: at('ask'), memory }]).changes).toEqual([
+      { at: at('ask'), memory: { ...exchange, retried: true } },
+    ])
   })
 
   it('says whether the cancellation of the run was thrown at one of them', () => {

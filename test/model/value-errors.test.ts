@@ -27,18 +27,57 @@ describe('an error that is recorded', () => {
     },
   )
 
-  it('keeps its cause, its code and what else hangs on it', () => {
-    const cause = Object.assign(new Error('ECONNREFUSED'), { code: 'ECONNREFUSED', errno: -111 })
-    const error = Object.assign(new TypeError('fetch failed', { cause }), { status: 502, at: new Date(5) })
-    const back = roundTrip(error)
-    expect(back).toMatchObject({ message: 'fetch failed', status: 502, at: new Date(5) })
-    expect(back.cause).toMatchObject({ message: 'ECONNREFUSED', code: 'ECONNREFUSED', errno: -111 })
-    expect(Object.keys(back)).toEqual(['status', 'at'])
+  it('keeps its causes and its code, a text or a number', () => {
+    const first = Object.assign(new RangeError('first'), { code: 7 })
+    const cause = Object.assign(new Error('ECONNREFUSED', { cause: first }), { code: 'ECONNREFUSED' })
+    const back = roundTrip(Object.assign(new TypeError('fetch failed', { cause }), { code: 'E_FETCH' }))
+    expect(back).toMatchObject({ message: 'fetch failed', code: 'E_FETCH' })
+    expect(back.cause).toMatchObject({ message: 'ECONNREFUSED', code: 'ECONNREFUSED', cause: first })
+    expect(Object.keys(back)).toEqual(['code'])
     expect(inspect(back)).toContain('[cause]')
+    expect(roundTrip(Object.assign(new Error('no'), { code: { id: 7 } }))).not.toHaveProperty('code')
   })
 
-  it('keeps a cause that is no error, also undefined', () => {
-    expect(roundTrip(new Error('no', { cause: { id: 7 } })).cause).toEqual({ id: 7 })
+  it('keeps nothing else of what a client library hangs on it: no request, no credentials, no body', () => {
+    const hang = (error: Error) =>
+      Object.assign(error, {
+        code: 'ERR_BAD_RESPONSE',
+        status: 500,
+        errno: -111,
+        config: { headers: { authorization: 'Bearer secret' }, data: 'secret' },
+        request: { path: '/?token=secret' },
+        response: { status: 500, data: { card: 'secret' }, headers: { 'set-cookie': 'secret' } },
+        body: 'secret',
+        errors: ['secret'],
+      })
+    const error = hang(new Error('Request failed', { cause: hang(new Error('inner')) }))
+    const aggregate = new AggregateError([hang(new Error('one')), { data: 'secret' }], 'all failed')
+    const ours = hang(new errors.NonRetryableError('no', { cause: { data: 'secret' } }))
+    for (const thrown of [error, aggregate, ours, { message: 'no', data: 'secret' }]) {
+      expect(Buffer.from(encodeError(thrown)).toString()).not.toContain('secret')
+      const asValue = Buffer.from(encodeValue({ list: [thrown] }, 'It')).toString()
+      if (thrown instanceof Error) expect(asValue).not.toContain('secret')
+    }
+    expect(Object.keys(roundTrip(error))).toEqual(['code'])
+    expect(roundTrip(error)).toMatchObject({ code: 'ERR_BAD_RESPONSE', cause: { code: 'ERR_BAD_RESPONSE' } })
+    expect((roundTrip(aggregate) as AggregateError).errors).toMatchObject([{ message: 'one' }])
+  })
+
+  it('keeps of the issues of a schema their words and places, not the input', () => {
+    const issue = { message: 'not a number', input: 'secret', path: [{ key: 'card', value: 'secret' }, 0] }
+    const thrown = new errors.InvalidInputError('Not an order', [issue])
+    expect(Buffer.from(encodeError(thrown)).toString()).not.toContain('secret')
+    const { issues } = roundTrip(thrown) as errors.InvalidInputError
+    expect(issues).toEqual([{ message: 'not a number', path: ['card', 0] }])
+  })
+
+  it('keeps a cause that is a short text or a number, also undefined, and no other that is no error', () => {
+    for (const cause of ['no seat', 7, null, true, 5n]) {
+      expect(roundTrip(new Error('no', { cause })).cause).toBe(cause)
+    }
+    for (const cause of [{ id: 7 }, [1], new Map(), 'x'.repeat(1_001)]) {
+      expect(Object.hasOwn(roundTrip(new Error('no', { cause })), 'cause')).toBe(false)
+    }
     expect(Object.hasOwn(roundTrip(new Error('no', { cause: undefined })), 'cause')).toBe(true)
     expect(Object.hasOwn(roundTrip(new Error('no')), 'cause')).toBe(false)
   })
@@ -110,7 +149,8 @@ describe('an error that is recorded', () => {
     expect(card).toMatchObject({ name: 'CardError', code: 'final', retryable: false })
     const http = roundTrip(new HttpError(503))
     expect(Object.getPrototypeOf(http)).toBe(Error.prototype)
-    expect(http).toMatchObject({ name: 'HttpError', message: 'HTTP 503', status: 503, code: 'E_503' })
+    expect(http).toMatchObject({ name: 'HttpError', message: 'HTTP 503', code: 'E_503' })
+    expect(http).not.toHaveProperty('status')
     expect(String(http)).toBe('HttpError: HTTP 503')
   })
 
@@ -140,20 +180,13 @@ describe('an error that is recorded', () => {
   })
 
   it('loses what cannot be stored, and nothing else', () => {
-    const shared = { id: 7 }
-    const error = Object.assign(new Error('no', { cause: new Response('hush') }), {
-      file: new Uint8Array(700_000),
-      copy: new Uint8Array(700_000),
-      request: { shared, send: () => 1 },
-      retry: () => 1,
-      status: 500,
-      shared,
-    })
-    Object.defineProperty(error, 'token', { get: throwing, enumerable: true })
+    const error = Object.assign(new Error('no', { cause: new Response('hush') }), { code: 500 })
     const back = roundTrip(error)
-    expect(Object.keys(back)).toEqual(['file', 'status', 'shared'])
-    expect(back).toMatchObject({ status: 500, shared: { id: 7 } })
+    expect(back).toMatchObject({ message: 'no', code: 500 })
     expect(back.cause).toBeUndefined()
+    const unreadable = new Error('no', { cause: new Error('why') })
+    Object.defineProperty(unreadable, 'code', { get: throwing, enumerable: true })
+    expect(roundTrip(unreadable)).toMatchObject({ message: 'no', cause: { message: 'why' } })
     const aggregate = roundTrip(new AggregateError([new Error('one'), () => 1, new Error('three')]))
     expect((aggregate as AggregateError).errors).toStrictEqual([new Error('one'), new Error('three')])
   })
@@ -171,27 +204,19 @@ describe('an error that is recorded', () => {
   })
 
   it('keeps its place among other errors when one on the way is dropped', () => {
-    const bad = Object.assign(new Error('bad'), { inner: new Error('inner') })
-    const error = Object.assign(new Error('outer'), {
-      first: { bad, send: () => 1 },
-      second: new Error('second'),
-    })
-    const list = decodeValue(encodeValue([error, bad, new Error('last')], 'It'))
+    const large = new Error('x'.repeat(DEFAULTS.valueBytes), { cause: new Error('inner') })
+    const error = new AggregateError([large, new Error('second')], 'outer')
+    const list = decodeValue(encodeValue([error, new Error('last', { cause: new Error('why') })], 'It'))
     expect(list).toMatchObject([
-      { message: 'outer', second: { message: 'second' } },
-      { message: 'bad', inner: { message: 'inner' } },
-      { message: 'last' },
+      { message: 'outer', errors: [{ message: 'second' }] },
+      { message: 'last', cause: { message: 'why' } },
     ])
   })
 
   it('may be part of a circle', () => {
-    const error: Error & { self?: unknown; response?: unknown } = new Error('round')
-    error.self = error
-    error.response = { error, list: [error] }
+    const error = new Error('round')
     error.cause = new AggregateError([error])
-    const back = roundTrip(error) as typeof error
-    expect(back.self).toBe(back)
-    expect(back.response).toEqual({ error: back, list: [back] })
+    const back = roundTrip(error)
     expect((back.cause as AggregateError).errors[0]).toBe(back)
   })
 
@@ -203,11 +228,11 @@ describe('an error that is recorded', () => {
   })
 
   it('pollutes nothing when it has a key __proto__', () => {
-    const error = Object.assign(new Error('no'), { data: JSON.parse('{"__proto__":{"polluted":true}}') })
+    const error = new Error('no')
     Object.defineProperty(error, '__proto__', { value: { polluted: true }, enumerable: true })
     const back = roundTrip(error)
     expect(Object.getPrototypeOf(back)).toBe(Error.prototype)
-    expect(Object.getOwnPropertyDescriptor(back, '__proto__')?.value).toEqual({ polluted: true })
+    expect(back).not.toHaveProperty('polluted')
     expect(({} as Record<string, unknown>).polluted).toBeUndefined()
   })
 
@@ -215,13 +240,13 @@ describe('an error that is recorded', () => {
     const huge = 'x'.repeat(2 * DEFAULTS.valueBytes)
     const error = Object.assign(new errors.NonRetryableError(huge, { cause: new Error(huge) }), {
       huge,
-      status: 402,
     })
     const bytes = encodeError(error)
     expect(bytes.length).toBeLessThan(20_000)
     const back = decodeError(bytes)
     expect(back).toBeInstanceOf(errors.NonRetryableError)
-    expect(back).toMatchObject({ name: 'NonRetryableError', code: 'final', retryable: false, status: 402 })
+    expect(back).toMatchObject({ name: 'NonRetryableError', code: 'final', retryable: false })
+    expect(back).not.toHaveProperty('huge')
     expect(back.message).toBe(`${'x'.repeat(1_000)}…`)
     expect(back.stack?.split('\n')).toHaveLength(9)
     const many = new AggregateError(
@@ -248,9 +273,10 @@ describe('what is thrown and is no error', () => {
     expect(back.stack).not.toMatch(/^\s*at /m)
   })
 
-  it('is the cause of that error, where it can be stored', () => {
+  it('is the cause of that error, where it is a short text or a number', () => {
     expect(roundTrip('no seat left').cause).toBe('no seat left')
-    expect(roundTrip({ code: 7 }).cause).toEqual({ code: 7 })
+    expect(roundTrip(7).cause).toBe(7)
+    expect(Object.hasOwn(roundTrip({ code: 7 }), 'cause')).toBe(false)
     expect(Object.hasOwn(roundTrip(undefined), 'cause')).toBe(false)
     expect(Object.hasOwn(roundTrip(throwing), 'cause')).toBe(false)
   })

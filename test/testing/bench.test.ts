@@ -3,18 +3,40 @@ import {
   type CallbackServer,
   InvalidOptionsError,
   type Receiver,
+  type Run,
   RunFailedError,
   type RunHandle,
   type Scope,
+  type Store,
 } from '../../src/index.js'
 import { memoryStore } from '../../src/store/memory/memory-store.js'
 import { around } from '../../src/testing/session-around.js'
 import { type BenchOptions, ManualClock, openBench } from '../../src/testing/testing.js'
+import { withCommands } from '../support/store.js'
 
 // The bug: a bench on which a killed process goes on acting, or on which code that cannot be entered again is green.
 
 const shop = 'https://shop.example'
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+type Counted = 'news' | 'claimRuns' | 'claimDeliveries' | 'takeOver' | 'sweep'
+
+/** A store that counts some of the commands that it is sent. */
+function counting(store: Store, asked: Record<Counted, number>): Store {
+  const tally = <I, O>(name: Counted, command: (input: I) => O) => {
+    return (input: I) => {
+      asked[name]++
+      return command(input)
+    }
+  }
+  return withCommands(store, session => ({
+    news: tally('news', session.news),
+    claimRuns: tally('claimRuns', session.claimRuns),
+    claimDeliveries: tally('claimDeliveries', session.claimDeliveries),
+    takeOver: tally('takeOver', session.takeOver),
+    sweep: tally('sweep', session.sweep),
+  }))
+}
 
 /** What a test needs to wait for something, and to let it happen. */
 function gate() {
@@ -96,6 +118,40 @@ describe('a bench', () => {
     expect(seen.at(-1)).toBe(1)
     await bench.advance('3h')
     expect(seen.at(-1)).toBe(3)
+  })
+
+  it('passes days for the price of what falls due in them', async () => {
+    const asked = { news: 0, claimRuns: 0, claimDeliveries: 0, takeOver: 0, sweep: 0 }
+    const seen = new Set<string>() // each entry says it again
+    await using bench = await openBench({ store: counting(memoryStore(), asked) }, async server => ({
+      inbox: await server.spawn('inbox'),
+      nap: server.workflow('nap', async (run: Run) => {
+        for (const day of [1, 2, 3]) {
+          await run.sleep(`day ${day}`, '1d')
+          seen.add(`day ${day}`)
+        }
+      }),
+    }))
+    await bench.declared.nap.start('1')
+    const wait = bench.declared.inbox.next({ timeout: '60h', fallback: () => seen.add('nothing came') })
+    await bench.settle()
+
+    await bench.advance('3d')
+    await wait
+    expect([...seen]).toEqual(['day 1', 'day 2', 'nothing came', 'day 3'])
+    expect(asked.sweep).toBe(3 * 24 * 60)
+    const { sweep: _, ...others } = asked
+    for (const times of Object.values(others)) expect(times).toBeLessThan(500)
+  })
+
+  it('asks a store that other processes may be at as often as any server', async () => {
+    const asked = { news: 0, claimRuns: 0, claimDeliveries: 0, takeOver: 0, sweep: 0 }
+    const store = { ...counting(memoryStore(), asked), exclusive: false }
+    await using bench = await openBench({ store }, server => server.spawn('inbox'))
+    const wait = bench.declared.next()
+    await bench.advance('10s')
+    expect(asked.news).toBe(10)
+    wait.cancel()
   })
 
   it('moves the clock that it is given', async () => {

@@ -1,5 +1,5 @@
 import { describe, expectTypeOf, it } from 'vitest'
-import type { CallbackServer, Delivery, EndpointAnswer, Wait } from '../../src/index.js'
+import type { Callback, CallbackServer, Delivery, EndpointAnswer, Source, Wait } from '../../src/index.js'
 
 declare const server: CallbackServer
 declare const delivery: Delivery
@@ -30,6 +30,35 @@ describe('the answer to a delivery', () => {
     expectTypeOf(delivery.response({ timeout: '5s', fallback: () => null })).toEqualTypeOf<
       Wait<EndpointAnswer | null>
     >()
+  })
+})
+
+describe('an exchange of the server', () => {
+  const send = (url: string) => ({ to: 'partner', body: { url } })
+
+  it('gives a callback, whose data are what you say, or what the schema or the source gives', () => {
+    expectTypeOf(server.exchange({ send })).toEqualTypeOf<Wait<Callback<unknown>>>()
+    expectTypeOf(server.exchange<{ ok: boolean }>('ask', { send })).toEqualTypeOf<
+      Wait<Callback<{ ok: boolean }>>
+    >()
+    const from = { name: 'partner' } as Source<{ offer: number }>
+    expectTypeOf(server.exchange('ask', { send, from })).toEqualTypeOf<Wait<Callback<{ offer: number }>>>()
+  })
+
+  it('is widened by what the fallback gives', () => {
+    expectTypeOf(server.exchange('ask', { send, timeout: '1m', fallback: () => null })).toEqualTypeOf<
+      Wait<Callback<unknown> | null>
+    >()
+    expectTypeOf(server.exchange({ send, timeout: '1m', fallback: () => 'late' as const })).toEqualTypeOf<
+      Wait<Callback<unknown> | 'late'>
+    >()
+  })
+
+  it('needs a message, and takes no code that a restart would lose', () => {
+    // @ts-expect-error what should be sent?
+    server.exchange('ask', {})
+    // @ts-expect-error a source has it
+    server.exchange('ask', { send, verify: () => true })
   })
 })
 

@@ -107,9 +107,11 @@ export async function openBench({
     accept: (receiver, data, options) => intake.accept(receiver, data, options),
     respond: (receiver, callback, answer) => intake.respond(receiver, callback, answer),
     toSend: message => sender.toSend(message),
+    toRedelivery: () => sender.toRedelivery(),
     toDelivery: (delivery, waits) => sender.toScopedDelivery(delivery, waits),
     toDeliveryError: id => sender.toDeliveryError(id),
     toStart: (workflow, key, given) => workflows.toStart(workflow, key, given),
+    onStarted: run => workflows.started(run),
     toRun: (run, result) => workflows.toRun(run, result),
     toRunResult,
   }

@@ -146,6 +146,31 @@ describe('cancelling a run', () => {
     expect(did).toEqual(['free', 'free'])
   })
 
+  it('ends a failed run as it is: none of its code runs, and whoever asks hears the reason', async () => {
+    await using bench = await openBench()
+    const did: string[] = []
+    const order = bench.workflow('order', async (run: Run) => {
+      try {
+        await run.spawn('answer')
+        await run.step('charge', { retry: false }, () => {
+          did.push('charge')
+          throw new Error('no money')
+        })
+      } finally {
+        did.push('finally')
+      }
+    })
+    const handle = await order.start('a')
+    expect(await outcomeOf(handle.result())).toEqual(['failed', 'no money'])
+    await handle.cancel('paid in cash')
+    await handle.cancel('again')
+    expect(await outcomeOf(handle.result())).toEqual(new RunCancelledError('paid in cash'))
+    await handle.retry()
+    await bench.clock.settle()
+    expect((await handle.status()).status).toBe('cancelled')
+    expect(did).toEqual(['charge', 'finally'])
+  })
+
   it('of another run that a run waits for is a failure like any other', async () => {
     await using bench = await openBench()
     const child = bench.workflow('child', async (run: Run) => await run.sleep('long', '30d'))

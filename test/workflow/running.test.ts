@@ -37,6 +37,21 @@ describe('a workflow', () => {
     ])
   })
 
+  it('is observed to start once, also when a scope starts it', async () => {
+    await using bench = await openBench()
+    const child = bench.workflow('child', async () => 'done')
+    const parent = bench.workflow('parent', async run => {
+      const handle = await run.start('child', child)
+      if (run.attempt === 1) throw new Error('again')
+      return await handle.result()
+    })
+    const handle = await parent.start('a')
+    await bench.clock.advance('10s')
+    expect(await handle.result()).toBe('done')
+    const started = bench.events.filter(({ type }) => type === 'run.started')
+    expect(started.map(({ workflow }) => workflow)).toEqual(['parent', 'child'])
+  })
+
   it('has not ended before what it did not wait for has; its waits are given up', async () => {
     await using bench = await openBench()
     const gate = deferred<void>()
@@ -109,13 +124,30 @@ describe('a workflow', () => {
 
   it('begins no sooner than it is asked to', async () => {
     await using bench = await openBench()
-    const now = bench.workflow('now', async () => bench.clock.now())
+    const now = bench.workflow('now', async run => [bench.clock.now(), run.startedAt.getTime()])
     const start = bench.clock.now()
+    const dueAt = start + 40 * 86_400_000
     const later = await now.start('a', undefined, { after: '40d' })
-    expect(await later.status()).toMatchObject({ key: 'a', status: 'running', startedAt: new Date(start) })
+    expect(bench.events.at(-1)).toMatchObject({ type: 'run.started', at: new Date(start) })
+    expect(await later.status()).toMatchObject({ key: 'a', status: 'running', startedAt: new Date(dueAt) })
     const result = later.result()
     await bench.clock.advance('40d')
-    expect(await result).toBe(start + 40 * 86_400_000)
+    expect(await result).toEqual([dueAt, dueAt])
+  })
+
+  it('is tried again for as long as its policy says, from when it was due', async () => {
+    await using bench = await openBench()
+    const entered: number[] = []
+    const retry = { attempts: 10, delay: '1m', maxDelay: '1m', giveUpAfter: '3m' } as const
+    const fail = async () => {
+      entered.push(bench.clock.now())
+      throw new Error('no')
+    }
+    const bad = bench.workflow('bad', fail, { retry })
+    const later = await bad.start('a', undefined, { after: '1d' })
+    await bench.clock.advance('2d')
+    expect((await later.status()).status).toBe('failed')
+    expect(entered.length).toBeGreaterThan(1)
   })
 
   it('lists its runs, by what has become of them', async () => {
@@ -152,7 +184,8 @@ describe('a workflow', () => {
       'late',
       'busy',
     ])
-    expect(await keys({ status: 'running', startedBefore: new Date(start + 1) })).toHaveLength(257)
+    expect(await keys({ status: 'running', startedBefore: new Date(start + 1) })).toEqual(['2'])
+    expect(await keys({ status: 'running', startedBefore: new Date(start + 3_600_001) })).toHaveLength(258)
     expect(await collect(odd.runs({ status: 'parked' }))).toEqual([
       { key: '3', status: 'parked', waitingFor: ['answer'], startedAt: new Date(start) },
     ])

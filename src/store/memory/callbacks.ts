@@ -1,4 +1,4 @@
-import type { FailureReason } from '../../model/callback.js'
+import type { ClaimedCallback, FailureReason } from '../../model/callback.js'
 import type { Failure } from '../../model/failure.js'
 import type { CallbackCommands, ClaimInput, ClaimOutcome } from '../receiving.js'
 import { claimedCallback, type Data, dropContent, endCallback, letGo, liveNode, stateOf } from './data.js'
@@ -126,9 +126,14 @@ export function callbackCommands(data: Data): CallbackCommands {
 export function acknowledge(data: Data, callback: CallbackRow, now: number): boolean {
   const { receiver } = callback
   const isNextReady = endCallback(data, callback, 'done', now)
-  dropContent(callback)
+  // The answer of an exchange with a key can be asked for again.
+  if (receiver.exchange?.answer !== callback.record.id) dropContent(callback)
   endScope(data, callback.record.id, now)
-  return isNextReady || (receiver.unread.size === 0 && stateOf(data, receiver, now) !== 'open')
+  if (isNextReady) return true
+  const { key, epoch, unread } = receiver
+  // Who waits for the answer of an exchange is told that it was handled, whatever came beside it.
+  const isOfNobody = key === undefined && epoch === undefined
+  return (unread.size === 0 || isOfNobody) && stateOf(data, receiver, now) !== 'open'
 }
 
 /** Sets a callback aside, with its reason. Whether the next of its group became ready. */
@@ -168,21 +173,43 @@ function take(
   while (callbacks.length < limit) {
     const callback = unread.take(now, { ordered })
     if (callback === undefined) break
-    callback.attempt += 1
-    callback.fence += 1
-    callback.startedAt ??= now
-    callback.node = node
-    node.callbacks.add(callback)
-    const { record, attempt, failures, fence, startedAt } = callback
-    const remembers = (data.scopes.get(record.id)?.memories.size ?? 0) > 0
-    callbacks.push({ ...withOwnBody(record), attempt, failures, fence, startedAt, remembers })
+    callbacks.push(handOut(data, callback, node, now))
   }
   const missing = limit - callbacks.length
   const ungrouped = ordered ? unread.ungrouped(now, missing).map(({ record }) => withOwnBody(record)) : []
   return { callbacks, ungrouped }
 }
 
-function nextLook(data: Data, receiver: ReceiverRow, now: number): number | undefined {
+/** The next callback that can be taken, in somebody's hands from now on. */
+export function claimNext(
+  data: Data,
+  receiver: ReceiverRow,
+  node: NodeRow,
+  now: number,
+): ClaimedCallback | undefined {
+  const callback = receiver.unread.take(now, { ordered: false })
+  return callback === undefined ? undefined : handOut(data, callback, node, now)
+}
+
+/** What was taken is in somebody's hands. */
+export function handOut(data: Data, callback: CallbackRow, node: NodeRow, now: number): ClaimedCallback {
+  callback.attempt += 1
+  callback.fence += 1
+  callback.startedAt ??= now
+  callback.node = node
+  node.callbacks.add(callback)
+  return standingOf(data, callback)
+}
+
+/** A callback with how it stands. */
+export function standingOf(data: Data, callback: CallbackRow): ClaimedCallback {
+  const { record, attempt, failures, fence, startedAt = record.receivedAt } = callback
+  const remembers = (data.scopes.get(record.id)?.memories.size ?? 0) > 0
+  return { ...withOwnBody(record), attempt, failures, fence, startedAt, remembers }
+}
+
+/** When it has to be looked at again, whatever happens. */
+export function nextLook(data: Data, receiver: ReceiverRow, now: number): number | undefined {
   const expiresAt = stateOf(data, receiver, now) === 'open' ? receiver.expiresAt : undefined
   const instants = [receiver.unread.nextDueAt(now), expiresAt].filter(instant => instant !== undefined)
   return instants.length === 0 ? undefined : Math.min(...instants)

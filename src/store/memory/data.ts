@@ -2,7 +2,16 @@ import type { Claim, StoredAnswer } from '../../model/callback.js'
 import type { Lane } from '../../model/delivery.js'
 import { type ReceiverState, stateAt } from '../../model/receiver.js'
 import { Heap } from './heap.js'
-import type { CallbackRow, DeliveryRow, NodeRow, ReceiverRow, RepeatRow, RunRow, ScopeRow } from './rows.js'
+import type {
+  CallbackRow,
+  DeliveryRow,
+  ExchangeRow,
+  NodeRow,
+  ReceiverRow,
+  RepeatRow,
+  RunRow,
+  ScopeRow,
+} from './rows.js'
 import { RunQueue } from './run-queue.js'
 import { SortedList } from './sorted-list.js'
 
@@ -41,8 +50,10 @@ export class Data {
   readonly answersByEnd = new Heap<AnswerRow>((a, b) => a.until < b.until)
 
   readonly deliveries = new Map<string, DeliveryRow>()
-  readonly deliveriesByMessage = new Map<string, DeliveryRow>()
+  /** In the order in which they were made. */
+  readonly deliveriesByMessage = new Map<string, Set<DeliveryRow>>()
   readonly deliveriesByKey = new Map<string, DeliveryRow>()
+  readonly exchangesByKey = new Map<string, ExchangeRow>()
   readonly lanes = new Map<Lane, Heap<DeliveryRow>>()
   readonly deadlines = new Heap<DeliveryRow>((a, b) => a.record.deadlineAt < b.record.deadlineAt)
   readonly endedDeliveries = new Heap<DeliveryRow>(

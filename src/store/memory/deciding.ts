@@ -9,8 +9,9 @@ import {
 } from '../../model/memory.js'
 import { cancelledAt, endOf, type WaitMemory, waitOf } from '../../model/wait-memory.js'
 import type { DecideInput, DecideOutcome, ScopeCommands } from '../scoping.js'
-import { type Data, endReceiver, endUntold, markEnd, stateOf } from './data.js'
+import { type Data, stateOf } from './data.js'
 import { callOff } from './outbox.js'
+import { closeQuietly } from './receivers.js'
 import type { ReceiverRow, RunRow } from './rows.js'
 import { type EnteredScope, enteredRun, enteredScope, forget, memoryAt, remember, toEnd } from './scopes.js'
 
@@ -124,16 +125,8 @@ function take(data: Data, scopeId: string, target: WaitTarget, end: WaitEnd, now
   const receiver = ownReceiver(data, scopeId, target.receiverId)
   const delivery = data.deliveries.get(target.deliveryId)
   const isAnswered = end.type === 'callback'
-  if (receiver !== undefined && (isAnswered || end.type === 'dead')) close(data, receiver, now)
+  if (receiver !== undefined && (isAnswered || end.type === 'dead')) closeQuietly(data, receiver, now)
   if (delivery !== undefined && (isAnswered || end.type === 'timed_out')) callOff(data, delivery, now)
-}
-
-/** Nobody needs to be told, unless more came than was waited for. */
-function close(data: Data, receiver: ReceiverRow, now: number): void {
-  markEnd(data, receiver, now)
-  if (receiver.state !== 'open') return
-  if (receiver.unread.size > 0) endUntold(data, receiver, 'closed', now)
-  else endReceiver(data, receiver, 'closed', now)
 }
 
 function ownReceiver(data: Data, scopeId: string, receiverId: string): ReceiverRow | undefined {

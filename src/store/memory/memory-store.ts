@@ -4,6 +4,7 @@ import { wakesAfter } from '../wakes.js'
 import { callbackCommands } from './callbacks.js'
 import { Data } from './data.js'
 import { decidingCommands } from './deciding.js'
+import { exchangeCommands } from './exchanges.js'
 import { endEveryEpoch, nodeCommands } from './nodes.js'
 import { outboxCommands } from './outbox.js'
 import { receiverCommands } from './receivers.js'
@@ -52,6 +53,7 @@ class MemorySession implements StoreSession {
       ...receiverCommands(data),
       ...callbackCommands(data),
       ...outboxCommands(data),
+      ...exchangeCommands(data),
       ...verbCommands(data),
       ...decidingCommands(data),
       ...runCommands(data),
@@ -94,11 +96,15 @@ class MemorySession implements StoreSession {
   readonly listAttempts = this.#command('listAttempts')
   readonly cancelDelivery = this.#command('cancelDelivery')
 
+  readonly beginExchange = this.#command('beginExchange')
+  readonly takeAnswer = this.#command('takeAnswer')
+
   readonly recall = this.#command('recall')
   readonly remember = this.#command('remember')
   readonly spawnInScope = this.#command('spawnInScope')
   readonly sendInScope = this.#command('sendInScope')
   readonly exchangeInScope = this.#command('exchangeInScope')
+  readonly resendInScope = this.#command('resendInScope')
   readonly decide = this.#command('decide')
   readonly throwCancel = this.#command('throwCancel')
 

@@ -11,7 +11,7 @@ export function outboxCommands(data: Data): OutboxCommands {
   return {
     send({ message, deliveryId, dueAt, deadlineAt }) {
       const byKey = message.key === undefined ? undefined : data.deliveriesByKey.get(message.key)
-      const known = data.deliveriesByMessage.get(message.id) ?? byKey
+      const [known = byKey] = data.deliveriesByMessage.get(message.id) ?? []
       if (known !== undefined) {
         if (!hasSameTarget(known.message, message)) return { type: 'conflict', lane: known.message.lane }
         const created = known.message.id === message.id
@@ -109,7 +109,10 @@ export function addDelivery(data: Data, { message, deliveryId, dueAt, deadlineAt
     attempts: [],
   }
   data.deliveries.set(deliveryId, delivery)
-  data.deliveriesByMessage.set(messageId, delivery)
+  data.deliveriesByMessage.set(
+    messageId,
+    (data.deliveriesByMessage.get(messageId) ?? new Set<DeliveryRow>()).add(delivery),
+  )
   if (key !== undefined) data.deliveriesByKey.set(key, delivery)
   data.deadlines.add(delivery)
   queue(data, delivery)
@@ -145,13 +148,17 @@ export function endDelivery(data: Data, delivery: DeliveryRow, end: End, now: nu
   else data.runQueue.resume(delivery.record.id, now)
 }
 
-/** Forgets a message, its delivery and its attempts. */
-export function dropMessage(data: Data, delivery: DeliveryRow): void {
+/** Forgets a delivery and its attempts, and with the last one its message. */
+export function dropDelivery(data: Data, delivery: DeliveryRow): void {
   letGoOfDelivery(delivery)
   data.endedDeliveries.delete(delivery)
   data.deliveries.delete(delivery.record.id)
-  data.deliveriesByMessage.delete(delivery.message.id)
-  if (delivery.message.key !== undefined) data.deliveriesByKey.delete(delivery.message.key)
+  const { id, key } = delivery.message
+  const others = data.deliveriesByMessage.get(id)
+  others?.delete(delivery)
+  if (others !== undefined && others.size > 0) return
+  data.deliveriesByMessage.delete(id)
+  if (key !== undefined) data.deliveriesByKey.delete(key)
 }
 
 function makeDue(data: Data, delivery: DeliveryRow, dueAt: number): void {

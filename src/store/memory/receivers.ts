@@ -8,7 +8,7 @@ import {
   type ReceiverSettings,
 } from '../../model/receiver.js'
 import type { AcceptInput, AcceptOutcome, ReceiverCommands, SpawnInput } from '../receiving.js'
-import { type Data, endReceiver, liveNode, markEnd, stateOf } from './data.js'
+import { type Data, endReceiver, endUntold, liveNode, markEnd, stateOf } from './data.js'
 import { frozenCopy, withOwnBody } from './frozen.js'
 import type { CallbackRow, ReceiverRow } from './rows.js'
 import { SortedList } from './sorted-list.js'
@@ -98,6 +98,7 @@ export function addReceiver(data: Data, input: NewReceiver, settings: ReceiverSe
     endedAt: undefined,
     settings,
     scope: undefined,
+    exchange: undefined,
     lastSeq: 0,
     unread: new Unread(data.delayed),
     failed: new SortedList(callback => callback.seq),
@@ -123,17 +124,31 @@ function changeReceiver(
     receiver.settings = settings
     receiver.version += 1
   }
-  if (isReopened) {
-    receiver.state = 'open'
-    receiver.openedAt = input.now
-    receiver.endedAt = undefined
-    data.untold.delete(receiver)
-    data.leftovers.delete(receiver)
-  }
-  if (!isChanged && !isReopened) return
+  if (isReopened) reopen(data, receiver, input.now)
+  if (isChanged || isReopened) changeEnd(data, receiver, input.now)
+}
+
+/** A receiver of a scope is to be open, whatever it ended by. */
+export function ensureOpen(data: Data, receiver: ReceiverRow, now: number): void {
+  markEnd(data, receiver, now)
+  if (receiver.state === 'open') return
+  reopen(data, receiver, now)
+  changeEnd(data, receiver, now)
+}
+
+function reopen(data: Data, receiver: ReceiverRow, now: number): void {
+  receiver.state = 'open'
+  receiver.openedAt = now
+  receiver.endedAt = undefined
+  data.untold.delete(receiver)
+  data.leftovers.delete(receiver)
+}
+
+/** When it expires depends on its settings, and on when it was opened. */
+function changeEnd(data: Data, receiver: ReceiverRow, now: number): void {
   data.expiring.delete(receiver)
-  receiver.expiresAt = expiryOf(receiver.openedAt, settings, input.now)
-  watchEnd(data, receiver, input.now)
+  receiver.expiresAt = expiryOf(receiver.openedAt, receiver.settings, now)
+  watchEnd(data, receiver, now)
 }
 
 /** Puts an open receiver where its end by itself will be noticed. */
@@ -226,6 +241,14 @@ function remember(data: Data, callbackId: string, answer: StoredAnswer, until: n
 function answerTo(data: Data, callbackId: string): StoredAnswer | undefined {
   const row = data.answers.get(callbackId)
   return row === undefined ? undefined : withOwnBody(row.answer)
+}
+
+/** Closes one that has what was waited for. Nobody needs to be told, unless more came than what is in hand. */
+export function closeQuietly(data: Data, receiver: ReceiverRow, now: number, { inHand = 0 } = {}): void {
+  markEnd(data, receiver, now)
+  if (receiver.state !== 'open') return
+  if (receiver.unread.size > inHand) endUntold(data, receiver, 'closed', now)
+  else endReceiver(data, receiver, 'closed', now)
 }
 
 export function toRecord(data: Data, receiver: ReceiverRow, now: number): ReceiverRecord {

@@ -38,6 +38,8 @@ export interface ReceiverRow {
   settings: ReceiverSettings
   /** Whose it is, while that scope is open. */
   scope: ScopeRow | undefined
+  /** The exchange with a key that it was made for. */
+  exchange: ExchangeRow | undefined
   lastSeq: number
   readonly unread: Unread<CallbackRow>
   readonly failed: SortedList<CallbackRow, number>
@@ -63,6 +65,18 @@ export interface CallbackRow {
   failure: { readonly reason: FailureReason; readonly error: Failure } | undefined
   /** The memory that the failure came from. */
   blames: MemoryKey | undefined
+}
+
+/** An exchange of the server that has a key. */
+export interface ExchangeRow {
+  readonly key: string
+  readonly receiver: ReceiverRow
+  /** Where the message goes, for as long as the key holds. */
+  readonly target: Pick<MessageRecord, 'lane' | 'url'>
+  readonly messageId: string
+  readonly deliveryId: string
+  /** The id of the callback that was its answer. */
+  answer: string | undefined
 }
 
 export interface RepeatRow {

@@ -78,11 +78,15 @@ export function runEndCommands(data: Data): RunEndCommands {
 
     cancelRun({ runId, reason, now }) {
       const run = data.runs.get(runId)
-      if (run === undefined || run.endedAt !== undefined || run.cancellation !== 'none') return false
-      run.cancellation = 'requested'
-      run.cancelReason = reason
+      if (run === undefined) return false
+      const isFailed = run.status === 'failed'
+      if (!isFailed && (run.endedAt !== undefined || run.cancellation !== 'none')) return false
+      if (run.cancellation === 'none') run.cancellation = 'requested'
+      run.cancelReason = reason ?? run.cancelReason
+      run.blames = undefined
+      data.endedRuns.delete(run)
       // Its fence says whether anybody ever claimed it: `attempt` is taken back with the claim.
-      if (run.fence === 0) finishRun(data, run, 'cancelled', now)
+      if (isFailed || run.fence === 0) finishRun(data, run, 'cancelled', now)
       else if (run.status !== 'running') data.runQueue.add(run, now)
       return true
     },

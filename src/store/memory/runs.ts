@@ -84,7 +84,7 @@ function addRun(data: Data, { runId: id, workflow, key, input, dueAt, now }: Sta
     workflow,
     key,
     input: frozenCopy(input),
-    startedAt: now,
+    startedAt: Math.max(now, dueAt),
     status: 'due',
     dueAt,
     attempt: 0,

@@ -3,7 +3,7 @@ import type { Swept } from '../nodes.js'
 import type { Input } from '../store.js'
 import { type Data, liveNode, markEnd, tellEnd } from './data.js'
 import type { Heap } from './heap.js'
-import { dropMessage, endDelivery } from './outbox.js'
+import { dropDelivery, endDelivery } from './outbox.js'
 import type { CallbackRow, ReceiverRow } from './rows.js'
 import { forgetRun } from './runs.js'
 import { endScope } from './scopes.js'
@@ -29,7 +29,7 @@ export function sweep(data: Data, input: SweepInput): Swept {
   dropReceivers(data, input, tally)
   const isSpent = ({ record }: { readonly record: { readonly endedAt?: number } }) =>
     (record.endedAt ?? now) + messagesMs <= now
-  for (const delivery of tally.shift(data.endedDeliveries, isSpent)) dropMessage(data, delivery)
+  for (const delivery of tally.shift(data.endedDeliveries, isSpent)) dropDelivery(data, delivery)
   dropRuns(data, input, tally)
   return { ended, dropped, expiredDeliveryIds, more: tally.more }
 }
@@ -79,12 +79,16 @@ function dropCallbacks(data: Data, { now, callbacksMs }: SweepInput, tally: Tall
 /** Keyless receivers that ended long ago, once they hold nothing that anybody could still want. */
 function dropReceivers(data: Data, { now, keylessMs }: SweepInput, tally: Tally): void {
   const spent = shiftAll(data.endedKeyless, ({ endedAt = now }) => endedAt + keylessMs <= now)
-  const empty = spent.filter(({ unread, failed }) => unread.size + failed.size === 0)
+  const empty = spent.filter(
+    ({ unread, failed, exchange }) =>
+      unread.size + failed.size === 0 && !data.callbacks.has(exchange?.answer ?? ''),
+  )
   const gone = new Set(tally.first(empty))
   for (const receiver of gone) {
     data.receivers.delete(receiver.id)
     data.receiversByToken.delete(receiver.token)
     data.registry.delete(receiver)
+    if (receiver.exchange !== undefined) data.exchangesByKey.delete(receiver.exchange.key)
   }
   for (const receiver of spent) if (!gone.has(receiver)) data.endedKeyless.add(receiver)
 }

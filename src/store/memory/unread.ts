@@ -93,6 +93,15 @@ export class Unread<C extends Standing> {
     return undefined
   }
 
+  /** Takes this one, if it can be taken now. */
+  takeThis(callback: C, now: number): boolean {
+    const { state, dueAt = Number.POSITIVE_INFINITY } = callback
+    if (state !== 'ready' && !(state === 'delayed' && dueAt <= now)) return false
+    this.#lift(callback)
+    callback.state = 'claimed'
+    return true
+  }
+
   /** What could be taken if its group were known, up to `limit`, in order of `seq`. */
   ungrouped(now: number, limit: number): readonly C[] {
     this.#look(now)

@@ -1,17 +1,18 @@
-import { hasBegun, type Memory, type MemoryKey } from '../../model/memory.js'
+import { InvalidOptionsError } from '../../errors.js'
+import { type Begun, hasBegun, isToResend, type Memory, type MemoryKey } from '../../model/memory.js'
 import { applyPatch, patchConflict } from '../../model/receiver.js'
-import type { Conflict, Known, NewReceiver, ScopeCommands } from '../scoping.js'
-import type { SendInput } from '../sending.js'
+import type { BegunExchange, Conflict, Known, NewReceiver, ScopeCommands } from '../scoping.js'
+import type { NewDelivery, SendInput } from '../sending.js'
 import type { Data } from './data.js'
 import { frozenCopy } from './frozen.js'
 import { addDelivery } from './outbox.js'
-import { addReceiver, NO_SETTINGS, toRecord } from './receivers.js'
+import { addReceiver, ensureOpen, NO_SETTINGS, toRecord } from './receivers.js'
 import type { DeliveryRow, ReceiverRow } from './rows.js'
 import { type EnteredScope, enteredScope, memoryAt, recall, remember, toMemory } from './scopes.js'
 
 type VerbCommands = Pick<
   ScopeCommands,
-  'recall' | 'remember' | 'spawnInScope' | 'sendInScope' | 'exchangeInScope'
+  'recall' | 'remember' | 'spawnInScope' | 'sendInScope' | 'exchangeInScope' | 'resendInScope'
 >
 
 /** What a scope does, and remembers of it. */
@@ -69,10 +70,7 @@ export function verbCommands(data: Data): VerbCommands {
       if (scope === undefined) return { type: 'lost' }
       const known = memoryAt(data, scope, at)
       if (known !== undefined) {
-        const memory = toMemory(data, known, now)
-        if (memory.verb !== 'exchange' || !hasBegun(memory)) return { type: 'known', memory }
-        const { verb: _, end: __, ...begun } = memory
-        return { type: 'begun', ...begun }
+        return toBegun(data, known, now) ?? toKnown(data, known, now)
       }
       const conflict = conflictOf(receiver)
       if (conflict !== undefined) return conflict
@@ -87,23 +85,74 @@ export function verbCommands(data: Data): VerbCommands {
       own(data, scope, at, { verb: 'exchange', ...begun }, { receiver: row, delivery })
       return { type: 'begun', ...begun }
     },
+
+    resendInScope({ entry, at, delivery, deadlineAt, now }) {
+      const scope = enteredScope(data, entry, now)
+      if (scope === undefined) return { type: 'lost' }
+      const known = memoryAt(data, scope, at)
+      if (known === undefined) throw new InvalidOptionsError('nothing is remembered that can be sent again')
+      const begun = toBegun(data, known, now)
+      if (begun === undefined) return toKnown(data, known, now)
+      if (!isToResend(known)) return begun
+      const { messageId } = begun
+      const again = reviveExchange(data, begun, delivery, now)
+      const memory: Begun<'exchange'> = {
+        verb: 'exchange',
+        receiver: begun.receiver,
+        messageId,
+        deliveryId: again?.record.id ?? begun.deliveryId,
+        ...(deadlineAt === undefined ? {} : { deadlineAt }),
+      }
+      own(data, scope, at, memory, again === undefined ? {} : { delivery: again })
+      return toBegun(data, memory, now) ?? toKnown(data, memory, now)
+    },
   }
+}
+
+/** An exchange that has begun, as it is now. */
+function toBegun(data: Data, known: Memory, now: number): BegunExchange | undefined {
+  const memory = toMemory(data, known, now)
+  if (memory.verb !== 'exchange' || !hasBegun(memory)) return undefined
+  const { receiver, messageId, deliveryId, deadlineAt } = memory
+  const deadline = deadlineAt === undefined ? {} : { deadlineAt }
+  return { type: 'begun', receiver, messageId, deliveryId, ...deadline }
+}
+
+/** Opens its receiver again, and sends its message again, unless the answer is there. The new delivery, if there is one. */
+function reviveExchange(
+  data: Data,
+  { receiver: { id }, deliveryId }: BegunExchange,
+  again: NewDelivery,
+  now: number,
+): DeliveryRow | undefined {
+  const receiver = data.receivers.get(id)
+  if (receiver === undefined || receiver.unread.size > 0) return undefined
+  ensureOpen(data, receiver, now)
+  const delivery = data.deliveries.get(deliveryId)
+  if (delivery?.record.status !== 'dead') return undefined
+  return addDelivery(data, { ...again, message: delivery.message })
 }
 
 export function toKnown(data: Data, memory: Memory, now: number): Known {
   return { type: 'known', memory: toMemory(data, memory, now) }
 }
 
-function conflictOf({ patch }: NewReceiver): Conflict | undefined {
+export function conflictOf({ patch }: NewReceiver): Conflict | undefined {
   const message = patchConflict(NO_SETTINGS, patch)
   return message === undefined ? undefined : { type: 'conflict', message }
 }
 
-function makeReceiver(data: Data, { id, token, patch }: NewReceiver, now: number): ReceiverRow {
-  return addReceiver(data, { id, token, now }, frozenCopy(applyPatch(NO_SETTINGS, patch)))
+/** `epoch` binds it to its node. */
+export function makeReceiver(
+  data: Data,
+  { patch, ...receiver }: NewReceiver & { readonly epoch?: number },
+  now: number,
+): ReceiverRow {
+  return addReceiver(data, { ...receiver, now }, frozenCopy(applyPatch(NO_SETTINGS, patch)))
 }
 
-function makeDelivery(data: Data, send: SendInput): DeliveryRow {
+/** A message whose key, if any, is none of ours. */
+export function makeDelivery(data: Data, send: SendInput): DeliveryRow {
   const { key: _, ...message } = send.message
   return addDelivery(data, { ...send, message })
 }

@@ -23,20 +23,9 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
     sql: [
-<<<<<<< HEAD
-      TABLES,
-      COMMON,
-      NODES,
-      RECEIVING,
-      OUTBOX,
-      SCOPES,
-      RUNS,
-      executeFunction(COMMAND_NAMES),
-      JOINING,
-=======
       ...[TABLES, COMMON, NODES, RECEIVING, OUTBOX, DISPATCHING, SCOPES, RUNS, SWEEPING],
       executeFunction(COMMAND_NAMES),
->>>>>>> wt/pg-outbox
+      JOINING,
     ].join('\n'),
   },
 ]

@@ -82,6 +82,19 @@ export class Claiming implements Part<'claim'> {
     }
   }
 
+  /** A callback with how it stands. */
+  read({ receiverId }: Mailbox, row: CallbackRow): ClaimedCallback {
+    const { attempt, failures, fence, received_at, started_at } = row
+    return {
+      ...toRecord(row, receiverId, this.#bodies.of(row)),
+      attempt,
+      failures,
+      fence,
+      startedAt: started_at ?? received_at,
+      remembers: row.remembers === 1,
+    }
+  }
+
   #name(mailbox: Mailbox, callbackId: string, group: string, now: number): void {
     const found = this.#findUngrouped.get(callbackId, mailbox.receiver, now)
     if (found === undefined) return
@@ -102,7 +115,7 @@ export class Claiming implements Part<'claim'> {
     const ready = left > 0 ? this.#ready.all(mailbox.receiver, left) : []
     const inGroups = left > 0 && mailbox.grouped ? this.#readyInGroups.all(mailbox.receiver, left) : []
     const rows = [...due, ...inOrder(ready, inGroups).slice(0, left)]
-    return { ...this.#handOut(mailbox, input, rows), ungrouped: [] }
+    return { ...this.handOut(mailbox, input, rows), ungrouped: [] }
   }
 
   #takeOrdered(mailbox: Mailbox, input: ClaimInput, due: readonly CallbackRow[]): Taken {
@@ -110,7 +123,7 @@ export class Claiming implements Part<'claim'> {
     const dueInGroups = due.filter(row => row.grp !== null)
     const left = limit - dueInGroups.length
     const inGroups = left > 0 && mailbox.grouped ? this.#readyInGroups.all(mailbox.receiver, left) : []
-    const taken = this.#handOut(mailbox, input, [...dueInGroups, ...inGroups])
+    const taken = this.handOut(mailbox, input, [...dueInGroups, ...inGroups])
 
     const missing = limit - taken.callbacks.length
     const dueUngrouped = due.filter(row => row.grp === null)
@@ -124,21 +137,16 @@ export class Claiming implements Part<'claim'> {
     }
   }
 
-  #handOut(
+  /** Those for which the batch has room are in somebody's hands. */
+  handOut(
     mailbox: Mailbox,
-    { epoch, now }: ClaimInput,
+    { epoch, now }: Pick<ClaimInput, 'epoch' | 'now'>,
     rows: readonly CallbackRow[],
   ): Omit<Taken, 'ungrouped'> {
     const callbacks = this.#fitting(rows).map((row): ClaimedCallback => {
       this.#take.run(epoch, now, row.no)
-      return {
-        ...toRecord(row, mailbox.receiverId, this.#bodies.of(row)),
-        attempt: row.attempt + 1,
-        failures: row.failures,
-        fence: row.fence + 1,
-        startedAt: row.started_at ?? now,
-        remembers: row.remembers === 1,
-      }
+      const taken = { attempt: row.attempt + 1, fence: row.fence + 1, started_at: row.started_at ?? now }
+      return this.read(mailbox, { ...row, ...taken })
     })
     return { callbacks, isCut: callbacks.length < rows.length }
   }

@@ -9,6 +9,7 @@ import type { Connection } from './driver.js'
 import type { EngineParts } from './engine-parts.js'
 import { Entering } from './entering.js'
 import { Epochs } from './epochs.js'
+import { Exchanges } from './exchanges.js'
 import type { FaultRecord } from './fault.js'
 import { FindingRuns } from './finding-runs.js'
 import { Mailboxes } from './mailboxes.js'
@@ -158,7 +159,8 @@ function commandsOf(parts: EngineParts): CommandTable {
   const dispatching = new Dispatching(parts)
   const upkeep = new Upkeep(parts)
   const sweeping = new Sweeping(parts, scopes)
-  const verbs = new Verbs({ scopes, memories, receivers, outbox })
+  const exchanges = new Exchanges(parts, { receivers, outbox, claiming })
+  const verbs = new Verbs({ scopes, memories, receivers, outbox, mailboxes: parts.mailboxes })
   const deciding = new Deciding(parts, { scopes, memories, targets })
   const finding = new FindingRuns(parts)
   const runs = new Runs(parts, { scopes, memories, settling, finding })
@@ -195,11 +197,14 @@ function commandsOf(parts: EngineParts): CommandTable {
     listAttempts: input => outbox.listAttempts(input),
     cancelDelivery: input => outbox.cancelDelivery(input),
     claimDeliveries: input => dispatching.claimDeliveries(input),
+    beginExchange: input => exchanges.beginExchange(input),
+    takeAnswer: input => exchanges.takeAnswer(input),
     recall: input => verbs.recall(input),
     remember: input => verbs.remember(input),
     spawnInScope: input => verbs.spawnInScope(input),
     sendInScope: input => verbs.sendInScope(input),
     exchangeInScope: input => verbs.exchangeInScope(input),
+    resendInScope: input => verbs.resendInScope(input),
     decide: input => deciding.decide(input),
     throwCancel: input => deciding.throwCancel(input),
     startRun: input => runs.startRun(input),

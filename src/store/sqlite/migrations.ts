@@ -272,6 +272,21 @@ const STEPS: readonly string[] = [
   ) without rowid;
   create index waits_target on waits (target, run) where target is not null;
   `,
+  `
+  -- Exchanges of the server that have a key.
+  create table exchanges (
+    receiver integer primary key,
+    key text not null,
+    -- Where the message goes, for as long as the key holds.
+    lane text not null,
+    url text,
+    message_id text not null,
+    delivery_id text not null,
+    -- The id of the callback that was its answer.
+    answer text
+  );
+  create unique index exchanges_key on exchanges (key);
+  `,
 ]
 
 /**

@@ -10,7 +10,7 @@ import {
   type MessageRecord,
 } from '../../model/delivery.js'
 import { optional } from '../optional.js'
-import type { OutboxCommands, SendInput, SendOutcome } from '../sending.js'
+import type { NewDelivery, OutboxCommands, SendInput, SendOutcome } from '../sending.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import { storable, toInstant } from './values.js'
 
@@ -74,6 +74,7 @@ export class Outbox
   readonly #byMessage
   readonly #insertMessage
   readonly #insertDelivery
+  readonly #insertAgain
   readonly #find
   readonly #findHeld
   readonly #insertAttempt
@@ -99,6 +100,9 @@ export class Outbox
     this.#insertDelivery = db.prepare(`
       insert into deliveries (id, message, lane, status, due_at, deadline_at, scope)
       values (?, ?, ?, 'due', ?, ?, ?)`)
+    this.#insertAgain = db.prepare<{ lane: Lane }>(`
+      insert into deliveries (id, message, lane, status, due_at, deadline_at, scope)
+      select ?, message, lane, 'due', ?, ?, scope from deliveries where id = ? and status = 'dead' returning lane`)
     this.#find = db.prepare<DeliveryRow>(`
       select d.*, m.id as message_id from deliveries d join messages m on m.no = d.message where d.id = ?`)
     this.#findHeld = db.prepare<HeldRow>(
@@ -144,6 +148,20 @@ export class Outbox
   /** A message of a scope, where it has a key that is none of ours. */
   sendInScope(scope: string, input: SendInput): void {
     this.#store(input, null, scope)
+  }
+
+  /** The message of an exchange, where the key is none of ours. */
+  sendForExchange(input: SendInput): void {
+    this.#store(input, null, null)
+  }
+
+  /** Another delivery of the same message, if that one is dead. The id of the one that counts from now on. */
+  resendInScope(deliveryId: string, again: NewDelivery): string {
+    const { deliveryId: id, dueAt, deadlineAt } = again
+    const inserted = this.#insertAgain.get(id, toInstant(dueAt), toInstant(deadlineAt), deliveryId)
+    if (inserted === undefined) return deliveryId
+    this.#parts.origins.touch(inserted.lane)
+    return id
   }
 
   recordAttempt(input: {

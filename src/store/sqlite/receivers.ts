@@ -74,6 +74,11 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
     return this.#create({ ...receiver, now, scope })
   }
 
+  /** The receiver of an exchange, where the key is none of ours. `epoch` binds it to its node. */
+  spawnForExchange(receiver: NewReceiver & { readonly epoch?: number }, now: number): SpawnOutcome {
+    return this.#create({ ...receiver, now })
+  }
+
   findReceiver({ token, now }: { readonly token: string; readonly now: number }): ReceiverRecord | undefined {
     const row = this.#byToken.get(token)
     const mailbox = row && this.#parts.mailboxes.find(row.id)
@@ -85,6 +90,23 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
     const row = this.#rowOf(mailbox)
     if (row === undefined) throw new Error('a mailbox has no receiver')
     return this.#record(mailbox, row, now)
+  }
+
+  /** The receiver in a row that names it. */
+  byNumber(receiver: number, now: number): ReceiverRecord {
+    const row = this.#byNumber.get(receiver)
+    if (row === undefined) throw new Error('a row has lost its receiver')
+    return this.#record(this.#mailboxOf(row), row, now)
+  }
+
+  /** A receiver of a scope is to be open, whatever it ended by. */
+  ensureOpen(mailbox: Mailbox, now: number): void {
+    this.#parts.mailboxes.markEnd(mailbox, now)
+    const row = this.#rowOf(mailbox)
+    if (row === undefined || mailbox.state === 'open') return
+    mailbox.reopen()
+    mailbox.expireAt(toExpiry(expiryOf(now, toSettings(row), now)))
+    this.#update.run(now, row.settings, row.no)
   }
 
   closeReceiver({ receiverId, now }: { readonly receiverId: string; readonly now: number }) {

@@ -64,7 +64,9 @@ export class Runs
              result = null, blames = null, cancellation = ?
        where no = ?`)
     this.#cancelAtOnce = db.prepare(`
-      update runs set status = 'cancelled', cancellation = 'requested', cancel_reason = ?, ended_at = ?
+      update runs
+         set status = 'cancelled', cancellation = case cancellation when 'none' then 'requested' else cancellation end,
+             cancel_reason = coalesce(?, cancel_reason), ended_at = ?, blames = null
        where no = ?`)
     this.#requestCancel = db.prepare(`
       update runs
@@ -133,10 +135,13 @@ export class Runs
 
   cancelRun({ runId, reason, now }: Input<'cancelRun'>): boolean {
     const run = this.#parts.finding.byId(runId)
-    if (run === undefined || run.ended_at !== null || run.cancellation !== 'none') return false
+    if (run === undefined) return false
+    const isFailed = run.status === 'failed'
+    if (!isFailed && (run.ended_at !== null || run.cancellation !== 'none')) return false
     const json = reason === undefined ? null : JSON.stringify(reason)
-    if (run.fence === 0) {
+    if (isFailed || run.fence === 0) {
       this.#cancelAtOnce.run(json, now, run.no)
+      this.#parts.scopes.end(runId, now)
       this.#engine.waits.resume(runId, now)
       return true
     }
@@ -148,7 +153,8 @@ export class Runs
   /** The run with that key; a new one, if there is none. */
   #findOrInsert({ runId, workflow, key, input, dueAt, now }: StartRunInput): WholeRunRow {
     const names = [storable(workflow, 'the name of a workflow'), storable(key, 'the key of a run')] as const
-    const inserted = this.#insert.get(runId, ...names, now, toInstant(dueAt))
+    const due = toInstant(dueAt)
+    const inserted = this.#insert.get(runId, ...names, Math.max(now, due), due)
     if (inserted !== undefined) this.#insertInput.run(inserted.no, input)
     const row = this.#parts.finding.byKey(workflow, key)
     if (row === undefined) throw new Error('a run that was just started is not there')

@@ -92,8 +92,10 @@ export class Settling
 
       mailbox.remove()
       if (settled.remembers === 1) this.#scopes.end(claim.callbackId, now)
-      const isEmpty = mailbox.unread === 0 && mailboxes.stateOf(mailbox, now) !== 'open'
-      if (this.#groups.advance(mailbox, settled.grp) || isEmpty) receiverIds.add(claim.receiverId)
+      // Who waits for the answer of an exchange is told that it was handled, whatever came beside it.
+      const isOfNobody = mailbox.keyless && mailbox.epoch === null
+      const isOver = (mailbox.unread === 0 || isOfNobody) && mailboxes.stateOf(mailbox, now) !== 'open'
+      if (this.#groups.advance(mailbox, settled.grp) || isOver) receiverIds.add(claim.receiverId)
       return true
     })
     return { done, receiverIds: [...receiverIds] }

@@ -67,6 +67,7 @@ export class Sweeping implements Part<'sweep'> {
   readonly #keyless
   readonly #deleteMailbox
   readonly #deleteReceiver
+  readonly #deleteExchange
   readonly #overdue
   readonly #expireDelivery
   readonly #endedDeliveries
@@ -124,9 +125,12 @@ export class Sweeping implements Part<'sweep'> {
     this.#keyless = db.prepare<{ receiver_id: string; receiver: number }>(`
       select receiver_id, receiver from mailboxes
        where ended_at <= ? and keyless = 1 and unread = 0 and failed = 0 and untold = 0 and scope is null
+         and not exists (
+           select 1 from exchanges e join callbacks c on c.id = e.answer where e.receiver = mailboxes.receiver)
        order by ended_at limit ?`)
     this.#deleteMailbox = db.prepare('delete from mailboxes where receiver_id = ?')
     this.#deleteReceiver = db.prepare('delete from receivers where no = ?')
+    this.#deleteExchange = db.prepare('delete from exchanges where receiver = ?')
     this.#overdue = db.prepare<OverdueRow>(
       'select no, id, lane, scope from deliveries where ended_at is null and deadline_at <= ? order by deadline_at limit ?',
     )
@@ -246,6 +250,7 @@ export class Sweeping implements Part<'sweep'> {
   }): void {
     this.#deleteMailbox.run(receiver_id)
     this.#deleteReceiver.run(receiver)
+    this.#deleteExchange.run(receiver)
   }
 
   #expire({ no, id, lane, scope }: OverdueRow, now: number): void {

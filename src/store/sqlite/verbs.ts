@@ -1,21 +1,34 @@
-import { type Begun, hasBegun, type Memory, type MemoryKey, type Verb } from '../../model/memory.js'
+import {
+  type Begun,
+  hasBegun,
+  isToResend,
+  type Memory,
+  type MemoryKey,
+  type Verb,
+} from '../../model/memory.js'
+import type { BegunExchange } from '../scoping.js'
 import type { Input, Outcome } from '../store.js'
 import type { Part } from './engine-parts.js'
+import { StoreFault } from './fault.js'
+import type { Mailboxes } from './mailboxes.js'
 import type { Known, Memories } from './memories.js'
 import type { Outbox } from './outbox.js'
 import type { Receivers } from './receivers.js'
 import type { EnteredScope, Scopes } from './scopes.js'
+import { optional } from '../optional.js'
 
 export interface VerbParts {
   readonly scopes: Scopes
   readonly memories: Memories
   readonly receivers: Receivers
   readonly outbox: Outbox
+  readonly mailboxes: Mailboxes
 }
 
 /** What scopes do, and remember with it. */
 export class Verbs
-  implements Part<'recall' | 'remember' | 'spawnInScope' | 'sendInScope' | 'exchangeInScope'>
+  implements
+    Part<'recall' | 'remember' | 'spawnInScope' | 'sendInScope' | 'exchangeInScope' | 'resendInScope'>
 {
   readonly #parts: VerbParts
 
@@ -80,9 +93,7 @@ export class Verbs
     const known = this.#find(scope, at, now)
     if (known !== undefined) {
       const { memory } = known
-      if (!isOf('exchange', memory)) return { type: 'known', memory }
-      const { verb: _, end: __, ...begun } = memory
-      return { type: 'begun', ...begun }
+      return isOf('exchange', memory) ? toBegun(memory) : { type: 'known', memory }
     }
     const spawned = receivers.spawnInScope(scope.id, input.receiver, now)
     if (spawned.type === 'conflict') return spawned
@@ -97,6 +108,31 @@ export class Verbs
     return { type: 'begun', ...begun }
   }
 
+  resendInScope({ entry, at, delivery, deadlineAt, now }: Input<'resendInScope'>): Outcome<'resendInScope'> {
+    const { scopes, memories, receivers, outbox, mailboxes } = this.#parts
+    const scope = scopes.enter(entry, now)
+    if (scope === undefined) return { type: 'lost' }
+    const known = this.#find(scope, at, now)
+    if (known === undefined) throw new StoreFault('refused', 'nothing is remembered that can be sent again')
+    const { memory } = known
+    if (!isOf('exchange', memory)) return { type: 'known', memory }
+    if (!isToResend(memory)) return toBegun(memory)
+
+    const mailbox = mailboxes.find(memory.receiver.id)
+    const isAnswered = mailbox === undefined || mailbox.unread > 0
+    if (!isAnswered) receivers.ensureOpen(mailbox, now)
+    const again: Begun<'exchange'> = {
+      verb: memory.verb,
+      receiver: isAnswered ? memory.receiver : receivers.recordOf(mailbox, now),
+      messageId: memory.messageId,
+      deliveryId: isAnswered ? memory.deliveryId : outbox.resendInScope(memory.deliveryId, delivery),
+      ...optional('deadlineAt', deadlineAt),
+    }
+    memories.change(scope.id, known, again)
+    scopes.wrote(scope)
+    return toBegun(again)
+  }
+
   #find({ id }: EnteredScope, at: MemoryKey, now: number): Known | undefined {
     return this.#parts.memories.find(id, at, now)
   }
@@ -105,6 +141,10 @@ export class Verbs
     this.#parts.memories.add(scope.id, at, memory)
     this.#parts.scopes.wrote(scope)
   }
+}
+
+function toBegun({ receiver, messageId, deliveryId, deadlineAt }: Begun<'exchange'>): BegunExchange {
+  return { type: 'begun', receiver, messageId, deliveryId, ...optional('deadlineAt', deadlineAt) }
 }
 
 /** Whether it is what that verb left when it began. */

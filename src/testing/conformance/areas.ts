@@ -9,6 +9,7 @@ import { deciding } from './deciding.js'
 import { ending } from './ending.js'
 import { entries } from './entries.js'
 import { exchanging } from './exchanging.js'
+import { exchangingAgain } from './exchanging-again.js'
 import { failing } from './failing.js'
 import { fencing } from './fencing.js'
 import { forgetting } from './forgetting.js'
@@ -20,6 +21,7 @@ import { lettingGo } from './letting-go.js'
 import { listing } from './listing.js'
 import { owning } from './owning.js'
 import { parking } from './parking.js'
+import { questions } from './questions.js'
 import { racing } from './racing.js'
 import { recalling } from './recalling.js'
 import { recovering } from './recovering.js'
@@ -56,6 +58,7 @@ export const AREAS: readonly Area[] = [
   answering,
   sending,
   attempting,
+  questions,
   leases,
   recovering,
   sweeping,
@@ -76,6 +79,7 @@ export const AREAS: readonly Area[] = [
   resuming,
   cancelling,
   retrying,
+  exchangingAgain,
   entries,
   resending,
   runLeases,

@@ -11,7 +11,7 @@ import {
   startRun,
   tryStartRun,
 } from './entered-run.js'
-import { endOf, failure, onReceiver, placeAt, TIME, value } from './entered-scope.js'
+import { endOf, failure, onReceiver, onRun, placeAt, TIME, value } from './entered-scope.js'
 import { type Area, DAY, MINUTE } from './trial.js'
 
 const CANCEL = { type: 'cancel', reason: 'enough' } as const
@@ -216,11 +216,73 @@ export const cancelling: Area = {
         await cancelRun(trial, scope.id, 'enough')
         assert.equal(await scope.end({ status: 'done', result: value('shipped') }), true)
         assert.deepEqual([(await scope.find()).status, await cancelRun(trial, scope.id)], ['done', false])
-        const failed = await enterRun(trial)
-        await failed.fail()
-        assert.equal(await cancelRun(trial, failed.id), false)
-        assert.equal((await failed.find()).status, 'failed')
+        const cancelled = await enterRun(trial)
+        await cancelled.end({ status: 'cancelled', result: failure('cancelled') })
+        assert.equal(await cancelRun(trial, cancelled.id, 'again'), false)
+        assert.equal((await cancelled.find()).cancelReason, undefined)
         assert.equal(await cancelRun(trial, 'run_nobody'), false)
+      },
+    },
+    {
+      title: 'a run that failed is cancelled as it is: nothing enters it again, and its scope ends',
+      async run(trial) {
+        const scope = await enterRun(trial)
+        const receiver = await scope.spawn('reply')
+        await scope.remember('undo', { verb: 'step', result: failure('no') })
+        await scope.fail(placeAt('undo'))
+        await trial.fill(receiver, 'late')
+        trial.pass(MINUTE)
+        assert.equal(await cancelRun(trial, scope.id, 'enough'), true)
+        const { status, endedAt, cancelReason, result } = await scope.find()
+        assert.deepEqual([status, endedAt, cancelReason], ['cancelled', trial.now, 'enough'])
+        assert.deepEqual(result, failure('failed'))
+        assert.deepEqual(await scope.memories(), [])
+        assert.deepEqual(await trial.post(receiver, 'later'), { type: 'ended', state: 'closed' })
+        assert.equal(await trial.unreadOf(receiver), 1)
+        const { ended } = await trial.sweep()
+        assert.deepEqual(ended, [{ receiverId: receiver.id, unread: 1 }])
+        assert.deepEqual([await cancelRun(trial, scope.id), await retryRun(trial, scope.id)], [false, false])
+        assert.deepEqual(await claimRuns(trial), { claimed: [] })
+      },
+    },
+    {
+      title:
+        'whoever waits for a run that failed and was cancelled before he looked hears that it was cancelled',
+      async run(trial) {
+        const [waiting, child] = [await enterRun(trial), await enterRun(trial, { workflow: 'bill' })]
+        await child.fail()
+        await cancelRun(trial, child.id, 'enough')
+        const end = { type: 'run_cancelled', reason: 'enough' }
+        assert.deepEqual(endOf(await waiting.wait('child', onRun(child.id))), end)
+      },
+    },
+    {
+      title: 'retention counts for a run that failed and was cancelled from when it was cancelled',
+      async run(trial) {
+        const scope = await enterRun(trial)
+        await scope.fail()
+        trial.pass(20 * DAY)
+        await cancelRun(trial, scope.id)
+        trial.pass(29 * DAY)
+        await trial.sweep()
+        assert.equal((await scope.find()).status, 'cancelled')
+        trial.pass(DAY)
+        await trial.sweep()
+        assert.equal(await trial.session.findRun({ runId: scope.id }), undefined)
+      },
+    },
+    {
+      title: 'a run whose compensation failed is cancelled as it is too, for the reason given first or last',
+      async run(trial) {
+        for (const reason of [undefined, 'give up']) {
+          const scope = await enterRun(trial)
+          await cancelRun(trial, scope.id, 'enough')
+          await scope.throwCancel('sleep', 'sleep')
+          await scope.fail()
+          assert.equal(await cancelRun(trial, scope.id, reason), true)
+          const { status, cancelReason } = await scope.find()
+          assert.deepEqual([status, cancelReason], ['cancelled', reason ?? 'enough'])
+        }
       },
     },
     {

@@ -13,7 +13,7 @@ import {
 import type { ReceiverRecord, SettingsPatch } from '../../model/receiver.js'
 import type { Result } from '../../model/run.js'
 import type { DecideInput, DecideOutcome, NewReceiver, RecallInput, Remembered } from '../../store/scoping.js'
-import type { SendInput } from '../../store/sending.js'
+import type { NewDelivery, SendInput } from '../../store/sending.js'
 import type { Input, Outcome } from '../../store/store.js'
 import { DAY, type Trial } from './trial.js'
 
@@ -130,6 +130,22 @@ export class EnteredScope {
     return outcome
   }
 
+  /** Makes an exchange whole again after a retry. */
+  tryResend(
+    place: string | MemoryKey,
+    changes: Partial<Input<'resendInScope'>> = {},
+  ): Promise<Outcome<'resendInScope'>> {
+    const { entry, trial } = this
+    const delivery = newDelivery(trial)
+    return trial.session.resendInScope({ entry, at: toPlace(place), delivery, now: trial.now, ...changes })
+  }
+
+  async resend(place: string | MemoryKey, changes: Partial<Input<'resendInScope'>> = {}): Promise<Begun> {
+    const outcome = await this.tryResend(place, changes)
+    assert.equal(outcome.type, 'begun')
+    return outcome
+  }
+
   // Waits
 
   decide(
@@ -240,13 +256,9 @@ export function newReceiver({ now }: Trial, patch: SettingsPatch = {}): NewRecei
 }
 
 export function newSend(trial: Trial, changes: Partial<SendInput> = {}): SendInput {
-  const { now } = trial
-  const deliveryId = createId('dlv', now)
-  return {
-    message: trial.message(APP),
-    deliveryId,
-    dueAt: now,
-    deadlineAt: now + 3_000 * DAY,
-    ...changes,
-  }
+  return { ...newDelivery(trial), message: trial.message(APP), ...changes }
+}
+
+export function newDelivery({ now }: Trial): NewDelivery {
+  return { deliveryId: createId('dlv', now), dueAt: now, deadlineAt: now + 3_000 * DAY }
 }

@@ -179,6 +179,8 @@ function commandsOf(
     () => shown.trySpawn('new', { source: 'stripe', brings: ['verify'] }),
     () => shown.trySend('new'),
     () => shown.tryExchange('new', { deadlineAt: trial.now }),
+    () => shown.tryResend('ask', { deadlineAt: trial.now }),
+    () => shown.tryResend('new'),
     () => tryStartRun(trial, start),
     () => shown.wait('reply', onReceiver(reply)),
     () => shown.wait('reply', onReceiver(reply), { deadlineAt: trial.now, anew: true }),

@@ -9,6 +9,7 @@ import {
   APP,
   failure,
   LOST,
+  newDelivery,
   newReceiver,
   newSend,
   onExchange,
@@ -59,6 +60,16 @@ const commands: Readonly<Record<string, Prepare>> = {
     const [receiver, send] = [newReceiver(trial), newSend(trial)]
     const input = { entry, at: placeAt('ask'), receiver, send, deadlineAt: now + DAY, now }
     return { send: () => session.exchangeInScope(input) }
+  },
+  'an exchange after a retry': async ({ trial, session, now, scope }) => {
+    const begun = await scope.exchange('ask')
+    await trial.record(await trial.takeDelivery(APP), { status: 'dead', reason: 'rejected' })
+    await scope.hear('ask', begun)
+    await scope.fail()
+    await session.retryRun({ runId: scope.id, now })
+    const { entry } = await reenter(trial, scope.id)
+    const again = { entry, at: placeAt('ask'), delivery: newDelivery(trial), deadlineAt: now + DAY, now }
+    return { send: () => session.resendInScope(again) }
   },
   'a read': ({ scope, reply }) => ({ send: () => scope.read('reply', reply) }),
   'a read in place of one that was given up': async ({ scope, reply, now }) => {
@@ -116,6 +127,10 @@ const commands: Readonly<Record<string, Prepare>> = {
   'a retry by hand': async ({ session, now, scope }) => {
     await scope.fail()
     return { send: () => session.retryRun({ runId: scope.id, now }), again: false }
+  },
+  'the cancellation of a run that failed': async ({ session, now, scope }) => {
+    await scope.fail()
+    return { send: () => session.cancelRun({ runId: scope.id, reason: 'enough', now }), again: false }
   },
   'the claims of a call that nobody heard of': ({ session, now, trial }) => ({
     send: () => session.reclaimRuns({ epoch: trial.epoch, held: [], now }),

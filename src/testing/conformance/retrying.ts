@@ -99,8 +99,8 @@ function forgettingCases({ name, enter, retry }: Retriable): readonly Case[] {
         const waiting = { type: 'waiting', deadlineAt, lookAgainAt: deadlineAt }
         assert.deepEqual(await again.read('reply', receiver, { deadlineAt }), waiting)
         const { deadlineAt: _, ...remembered } = begun
-        const found = await again.tryExchange('ask', { deadlineAt })
-        assert.deepEqual({ ...found, deadlineAt }, { ...remembered, deadlineAt })
+        const found = await again.resend('ask', { deadlineAt })
+        assert.deepEqual(found, { ...remembered, deadlineAt })
         assert.deepEqual(await again.hear('ask', begun, { deadlineAt }), waiting)
         await trial.fill(begun.receiver, 'late')
         assert.equal(textOf(await again.hear('ask', begun, { deadlineAt })), 'late')
@@ -206,12 +206,12 @@ function forgettingCases({ name, enter, retry }: Retriable): readonly Case[] {
         const again = await retry(scope, placeAt('ask'))
         const memory = await again.memoryAt('ask')
         assert.ok(memory?.verb === 'exchange' && 'receiver' in memory)
-        const { receiver, messageId, deliveryId, end, deadlineAt } = memory
+        const { receiver, messageId, deliveryId, end, deadlineAt, retried } = memory
         assert.deepEqual(
           [receiver.id, messageId, deliveryId],
           [begun.receiver.id, begun.messageId, begun.deliveryId],
         )
-        assert.deepEqual([end, deadlineAt], [undefined, undefined])
+        assert.deepEqual([end, deadlineAt, retried], [undefined, undefined, true])
       },
     },
   ]

@@ -113,6 +113,7 @@ export const runWaking: Area = {
           const wake = { kind: 'run', runId: scope.id } as const
           await expectWake(trial, wake, () => cancelRun(trial, scope.id))
           await expectWake(trial, wake, () => scope.end({ status: end, result: failure('over') }))
+          if (end === 'failed') await expectWake(trial, wake, () => cancelRun(trial, scope.id))
         }
         const { id } = await startRun(trial)
         await expectWake(trial, { kind: 'run', runId: id }, () => cancelRun(trial, id))
@@ -125,6 +126,13 @@ export const runWaking: Area = {
         const scope = await enterRun(trial)
         await expectWake(trial, OUTBOX, () => scope.send('notify'))
         await expectWake(trial, OUTBOX, () => scope.exchange('ask'))
+        const begun = await scope.exchange('again')
+        await trial.session.cancelDelivery({ deliveryId: begun.deliveryId, now: trial.now })
+        await scope.hear('again', begun)
+        await scope.fail()
+        await retryRun(trial, scope.id)
+        const again = await reenter(trial, scope.id)
+        await expectWake(trial, OUTBOX, () => again.tryResend('again'))
         const { callback } = await enterCallback(trial)
         const { receiverId } = callback
         await expectWake(trial, { kind: 'receiver', receiverId }, () =>

@@ -3,7 +3,7 @@ import { utf8 } from '../../core/bytes.js'
 import { createId } from '../../core/ids.js'
 import { enterCallback } from './entered-callback.js'
 import { claimedIds, enterRun, findRun, reenter, SHIP, startRun, tryStartRun } from './entered-run.js'
-import { LOST, placeAt, value } from './entered-scope.js'
+import { failure, LOST, placeAt, value } from './entered-scope.js'
 import { type Area, DAY, MINUTE, texts } from './trial.js'
 
 const everyByte = Uint8Array.from({ length: 256 }, (_, index) => index)
@@ -17,7 +17,6 @@ export const starting: Area = {
       async run(trial) {
         const runId = createId('run', trial.now)
         const dueAt = trial.now + MINUTE
-        const { now } = trial
         const outcome = await tryStartRun(trial, { runId, key: 'order/7', dueAt })
         const run = {
           id: runId,
@@ -25,7 +24,7 @@ export const starting: Area = {
           key: 'order/7',
           status: 'due',
           input: utf8('{}'),
-          startedAt: now,
+          startedAt: dueAt,
           dueAt,
           attempt: 0,
           failures: 0,
@@ -36,6 +35,30 @@ export const starting: Area = {
         const found = { ...run, waitingFor: [] }
         assert.deepEqual(await findRun(trial, runId), found)
         assert.deepEqual(await trial.session.findRun({ workflow: SHIP, key: 'order/7' }), found)
+      },
+    },
+    {
+      title: 'a run counts as started when it was first due, and no sooner than somebody started it',
+      async run(trial) {
+        const { now } = trial
+        const [at, before, later] = [
+          await startRun(trial),
+          await startRun(trial, { dueAt: now - DAY }),
+          await startRun(trial, { dueAt: now + DAY }),
+        ]
+        assert.deepEqual(
+          [at, before, later].map(({ startedAt }) => startedAt),
+          [now, now, now + DAY],
+        )
+        trial.pass(2 * DAY)
+        assert.equal((await reenter(trial, before.id)).run.startedAt, now)
+        assert.equal((await reenter(trial, at.id)).run.startedAt, now)
+        const scope = await reenter(trial, later.id)
+        assert.equal(scope.run.startedAt, now + DAY)
+        await scope.end({ status: 'due', result: failure('not yet'), dueAt: trial.now + DAY })
+        const listed = async (startedBefore: number) =>
+          (await trial.session.listRuns({ workflow: SHIP, startedBefore, limit: 9 })).length
+        assert.deepEqual([await listed(now + DAY), await listed(now + DAY + 1)], [2, 3])
       },
     },
     {

@@ -36,6 +36,8 @@ const step = fc.record({
       'send',
       'exchange',
       'exchange',
+      'resend',
+      'resend',
     ] as const),
     ...([
       'decide',
@@ -268,6 +270,9 @@ class Twin {
         this.#own(entry, { type: 'exchange', receiverId: receiver.id, deliveryId }, verb)
         break
       }
+      case 'resend':
+        await this.#resend(entry, given)
+        break
       case 'decide':
         await this.#decide(entry, given)
         break
@@ -335,6 +340,25 @@ class Twin {
     const wait = this.#wait(entry, given)
     const anew = c % 7 === 0
     await this.#both('decide', { entry, ...wait, ...toDeadline(now, b), anew, decides: toRaces(c), now })
+  }
+
+  async #resend(entry: Entry, { a, b, c }: Step): Promise<void> {
+    const now = this.#now
+    const own = (this.#targets.get(scopeIdOf(entry)) ?? []).filter(({ type }) => type === 'exchange')
+    const known = at(own, b)
+    const place = (known && this.#exchanges.get(known)) ?? toVerbPlace(a, c)
+    const delivery = { deliveryId: `dlv_${this.#next()}`, dueAt: now, deadlineAt: now + 5_000 + c }
+    const outcome = await this.#both('resendInScope', {
+      entry,
+      at: place,
+      delivery,
+      ...toDeadline(now, c),
+      now,
+    })
+    if (outcome.type !== 'begun') return
+    const { receiver, deliveryId } = outcome
+    this.#deliveries.push(deliveryId)
+    this.#own(entry, { type: 'exchange', receiverId: receiver.id, deliveryId }, place)
   }
 
   #wait(entry: Entry, { a, b, c }: Step): Pick<Input<'decide'>, 'at' | 'verb' | 'target'> {

@@ -1,0 +1,251 @@
+import { createId, createToken } from '../core/ids.js'
+import { checkOptionNames } from '../core/option-names.js'
+import { type GivenUp, type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
+import { within } from '../core/within.js'
+import { InvalidOptionsError, LeaseLostError, ReceiverClosedError } from '../errors.js'
+import type { ClaimedCallback } from '../model/callback.js'
+import type { ChildOptions } from '../model/code.js'
+import type { Lane } from '../model/delivery.js'
+import type { Message } from '../model/message.js'
+import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
+import type { Callback, ExchangeOptions } from '../model/scope.js'
+import { DEFAULTS } from '../options.js'
+import { EndWaits, type Sight } from '../store/end-waits.js'
+import type { SendInput } from '../store/sending.js'
+import type { StoreSession } from '../store/store.js'
+import type { Watch } from '../store/watch.js'
+import type { Mailboxes } from './mailboxes.js'
+
+// Exchanges of the server: a receiver, a message that carries its URL, and a wait for the answer.
+//
+// Owns:   the waits, and what those for one exchange share in this process.
+// Leaves: beginning and ending exchanges to the store, what is in somebody's hands to the mailboxes.
+//
+//   E1. How an exchange ends the store decides, in one command: the answer, the dead delivery, the end of the receiver.
+//   E2. A wait that was given up has consumed nothing: what was taken for it goes back, uncounted.
+//   E3. What has a key is then left as it is, for whoever asks again. What has none is nobody's any more: its receiver
+//       closes, and when its time was over no further attempt is made.
+//   E4. Those who wait for one exchange ask one after the other, so that what a lost reply has taken can be told from
+//       what is in somebody's hands.
+
+export interface ExchangesParts {
+  readonly session: StoreSession
+  readonly watch: Watch
+  readonly mailboxes: Mailboxes
+  readonly epoch: () => number
+  /**
+   * What the receiver of an exchange is, and how its code is kept in this process.
+   *
+   * @throws InvalidOptionsError for options that cannot be.
+   */
+  readonly toReceiver: (options: ChildOptions<unknown>) => Code & { readonly patch: SettingsPatch }
+  readonly toUrl: (token: string) => string
+  /**
+   * A message as it goes into the store.
+   *
+   * @throws InvalidOptionsError, EndpointRefusedError for one that cannot be sent.
+   */
+  readonly toSend: (message: Message) => SendInput
+  /** For a key that has an exchange with another target. */
+  readonly toKeyConflict: (key: string, first: Lane, second: Lane) => Error
+  readonly toDeliveryError: (deliveryId: string) => Promise<Error>
+  readonly onError: (error: unknown) => void
+}
+
+interface Code {
+  readonly attach: (receiverId: string) => void
+  readonly detach: (receiverId: string) => void
+}
+
+interface Begun {
+  readonly receiver: ReceiverRecord
+  readonly deliveryId: string
+}
+
+/** What those who wait for one exchange share. */
+interface Shared {
+  waits: number
+  turn: Promise<unknown>
+  /** An answer was asked for, and whether it was taken is not known. */
+  isUnsure: boolean
+  /** It has ended: nothing is judged any more. */
+  isOver: boolean
+}
+
+const optionNames = ['send', 'from', 'schema', 'ttl', 'capacity', ...waitOptionNames]
+
+export class Exchanges {
+  readonly #parts: ExchangesParts
+  readonly #waits: EndWaits
+  readonly #shared = new Map<string, Shared>()
+
+  constructor(parts: ExchangesParts) {
+    this.#parts = parts
+    const { watch, mailboxes, onError } = parts
+    this.#waits = new EndWaits({ watch, clock: mailboxes.clock, onError })
+  }
+
+  /**
+   * Begins an exchange, or finds the one with that key, and waits for its answer.
+   *
+   * @throws InvalidOptionsError, EndpointRefusedError for options or a message that cannot be.
+   */
+  exchange<T, F>(key: string | undefined, options: ExchangeOptions<T, F>): Wait<Callback<T> | F> {
+    checkOptionNames(options, optionNames, 'exchange')
+    const { send: toMessage, timeout, until, signal, fallback, ...child } = options
+    if (typeof toMessage !== 'function') {
+      throw new InvalidOptionsError('exchange needs send: url => ({ to, body: { callback_url: url } })')
+    }
+    const { session, mailboxes, epoch, toReceiver, toUrl, toSend, toKeyConflict } = this.#parts
+    const { patch, ...code } = toReceiver(child)
+    const now = mailboxes.clock.now()
+    const receiver = { id: createId('rcv', now), token: createToken(), patch }
+    const send = toSend(toMessage(toUrl(receiver.token)))
+    const bound = key === undefined ? { epoch: epoch() } : { key }
+
+    let begun: Begun | undefined
+    let givenUp: GivenUp | undefined
+    const begin = async () => {
+      code.attach(receiver.id) // before anybody can answer
+      const outcome = await session.beginExchange({ ...bound, receiver, send, now })
+      if (outcome.type !== 'begun' || outcome.receiver.id !== receiver.id) code.detach(receiver.id)
+      if (outcome.type === 'conflict') throw new InvalidOptionsError(outcome.message)
+      if (outcome.type === 'lost') throw new LeaseLostError()
+      if (outcome.type === 'other_target') throw toKeyConflict(key ?? '', outcome.lane, send.message.lane)
+      begun = outcome
+      if (givenUp === undefined) this.#join(outcome, code, wait)
+      else leave(givenUp)
+      return this.#toSought<T>(outcome)
+    }
+    const leave = (how: GivenUp) => {
+      givenUp = how
+      if (key === undefined && begun !== undefined) this.#abandon(begun, code, how)
+    }
+    const waitOptions: WaitOptions<F> = definedOnly({ timeout, until, signal, fallback })
+    const what = key === undefined ? 'the answer to an exchange' : `the answer to exchange '${key}'`
+    const wait = this.#waits.untilBegun<Callback<T>, F>(begin, { ...waitOptions, what, onGiveUp: leave })
+    return wait
+  }
+
+  /** Nobody is told any more. */
+  close(): void {
+    this.#waits.close()
+  }
+
+  /** One more waits for it. Its code stays loaded for as long as answers may come, or be read. */
+  #join({ receiver }: Begun, code: Code, wait: Wait<unknown>): void {
+    const shared = this.#sharedOf(receiver)
+    shared.waits += 1
+    code.attach(receiver.id)
+    const leave = () => {
+      shared.waits -= 1
+      if (shared.waits > 0) return
+      this.#shared.delete(receiver.id)
+      if (shared.isOver) code.detach(receiver.id)
+    }
+    wait.then(leave, leave)
+  }
+
+  #abandon({ receiver, deliveryId }: Begun, code: Code, how: GivenUp): void {
+    const { settler } = this.#parts.mailboxes
+    code.detach(receiver.id)
+    const delivery = how === 'timed_out' ? { deliveryId } : {}
+    settler.inBackground(settler.leaveExchange({ receiverId: receiver.id, ...delivery }))
+  }
+
+  #toSought<T>(begun: Begun) {
+    const { receiver, deliveryId } = begun
+    return {
+      watched: [
+        { kind: 'receiver', id: receiver.id },
+        { kind: 'delivery', id: deliveryId },
+      ] as const,
+      look: () => this.#inTurn(begun, shared => this.#look<T>(begun, shared)),
+    }
+  }
+
+  #inTurn<R>({ receiver }: Begun, look: (shared: Shared) => Promise<R>): Promise<R> {
+    const shared = this.#sharedOf(receiver)
+    const turn = shared.turn.then(() => look(shared))
+    shared.turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  #sharedOf({ id }: ReceiverRecord): Shared {
+    const known = this.#shared.get(id)
+    if (known !== undefined) return known
+    const shared = { waits: 0, turn: Promise.resolve(), isUnsure: false, isOver: false }
+    this.#shared.set(id, shared)
+    return shared
+  }
+
+  async #look<T>(begun: Begun, shared: Shared): Promise<Sight<Callback<T>>> {
+    const { session, mailboxes, toDeliveryError } = this.#parts
+    const { receiver, deliveryId } = begun
+    const receiverId = receiver.id
+    const now = mailboxes.clock.now()
+    const epoch = this.#parts.epoch()
+    if (shared.isUnsure) {
+      await session.reclaim({ receiverId, epoch, held: mailboxes.heldOf(receiverId), now })
+    }
+    shared.isUnsure = true
+    const outcome = await session.takeAnswer({ receiverId, deliveryId, epoch, now })
+    shared.isUnsure = false
+    if (outcome.type !== 'waiting') shared.isOver = true
+    switch (outcome.type) {
+      case 'waiting':
+        return outcome.lookAgainAt === undefined ? {} : { lookAgainAt: outcome.lookAgainAt }
+      case 'taken':
+        return await this.#handOut<T>(receiver, outcome.callback, epoch)
+      case 'acknowledged':
+        return { found: await this.#handOutAgain<T>(receiver, outcome.callback) }
+      case 'forgotten':
+        throw new InvalidOptionsError(
+          'The answer to this exchange is not kept any more: it was acknowledged longer ago than retention.callbacks',
+        )
+      case 'dead':
+        throw await toDeliveryError(deliveryId)
+      case 'closed':
+      case 'expired':
+        throw new ReceiverClosedError({ receiver: receiverId, reason: outcome.type })
+    }
+  }
+
+  async #handOut<T>(
+    receiver: ReceiverRecord,
+    record: ClaimedCallback,
+    epoch: number,
+  ): Promise<Sight<Callback<T>>> {
+    const { mailboxes } = this.#parts
+    const { settler } = mailboxes
+    const claim = { receiverId: receiver.id, callbackId: record.id, epoch, fence: record.fence }
+    try {
+      const data = await this.#read(receiver, record)
+      const found = mailboxes.handOut<T>(receiver, { record, claim, data })
+      const giveBack = () => found.settle(() => settler.release(claim, { as: 'uncounted' }))
+      return { found, handBack: () => settler.inBackground(giveBack()) }
+    } catch (error) {
+      // It is the answer all the same: whoever asks again, with a schema that it fits, gets it.
+      settler.inBackground(settler.release(claim, { as: 'uncounted' }))
+      throw error
+    }
+  }
+
+  async #handOutAgain<T>(receiver: ReceiverRecord, record: ClaimedCallback): Promise<Callback<T>> {
+    const claim = { receiverId: receiver.id, callbackId: record.id, epoch: 0, fence: record.fence }
+    const data = await this.#read(receiver, record)
+    return this.#parts.mailboxes.handOutEnded<T>(receiver, { record, claim, data })
+  }
+
+  #read(receiver: ReceiverRecord, record: ClaimedCallback): Promise<unknown> {
+    const { mailboxes } = this.#parts
+    const { clock } = mailboxes
+    return within(clock, DEFAULTS.codeTimeoutMs, 'The schema', mailboxes.read(receiver, record))
+  }
+}
+
+function definedOnly<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>
+  }
+}
