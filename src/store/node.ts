@@ -93,7 +93,7 @@ export class Node {
     const { session, clock, shared, leaseMs } = this.#parts
     if (shared) {
       const sentAt = clock.monotonic()
-      const stands = !this.#lost && (await session.renew({ epoch: this.#epoch, now: clock.now(), leaseMs }))
+      const stands = await session.renew({ epoch: this.#epoch, now: clock.now(), leaseMs })
       // Its reply may come when the lease has run out here.
       if (stands && !this.#lost) this.#hold(sentAt + leaseMs)
       else await this.#beginAnew()
