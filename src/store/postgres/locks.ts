@@ -72,12 +72,6 @@ function collect(locks: Collector, { name, input }: Command): void {
       locks.add('deliveries', input.claim.deliveryId)
       locks.add('targets', input.claim.deliveryId)
       return
-    case 'leave':
-      locks.add('senders', String(input.epoch))
-      return
-    case 'join':
-      if (input.moves !== undefined) locks.add('senders', String(input.moves))
-      return
     case 'reclaimDeliveries':
       locks.add('senders', String(input.epoch))
       return
