@@ -6,16 +6,26 @@ import type { Leftover } from '../model/receiver.js'
 // sent, receivers without a key) names that epoch, so one row, renewed, keeps all of it. An epoch is over when its
 // node left or its lease ran out; a store that only one process can open (`exclusive`) also ends, when it is opened,
 // every epoch from before. A write that shows an epoch which is over changes nothing and says so. An epoch that
-// `renew` or `takeOver` found to be over stays over, also when the clock goes back; one that never was is over, too.
+// `takeOver` found to be over stays over, also when the clock goes back; one that never was is over, too.
+//
+// Where other processes may be at the store, a lease that ran out may only mean that nobody could reach it. So there a
+// node is lost, and its keyless receivers are closed, not before `takeOver` has found it to be.
 
 export interface NodeCommands {
   /**
    * Begins an epoch for a node. Its lease runs until `now + leaseMs`, in every store: who will not renew it asks for
    * one that outlasts the process, such as a hundred years.
+   *
+   * `moves`: an epoch of this same node that it could not renew in time. In the same command, what was held under it and
+   * nobody has taken goes back uncounted, as by `leave`; its keyless receivers are bound to the new epoch and open, unless
+   * their end was written down before; and it is over.
    */
-  join(input: { readonly node: string; readonly now: number; readonly leaseMs: number }): {
-    readonly epoch: number
-  }
+  join(input: {
+    readonly node: string
+    readonly now: number
+    readonly leaseMs: number
+    readonly moves?: number
+  }): { readonly epoch: number }
 
   /** Lengthens the lease. `false`: the epoch is over, everything it held belongs to others by now. */
   renew(input: { readonly epoch: number; readonly now: number; readonly leaseMs: number }): boolean

@@ -28,7 +28,7 @@ export interface ReceiverCommands {
 
   /**
    * The receiver behind a token, ended ones included. Its `state` here and everywhere is the one at `now`: it is
-   * `closed` when its node is lost, unless it had expired before anybody closed it.
+   * `closed` when its node is lost (src/store/nodes.ts), unless it had expired before anybody closed it.
    */
   findReceiver(input: { readonly token: string; readonly now: number }): ReceiverRecord | undefined
 

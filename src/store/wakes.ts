@@ -22,6 +22,7 @@ export const wakesAfter: {
     ...(outcome.deliveries > 0 ? [OUTBOX] : []),
     ...(outcome.runs > 0 ? [RUNS] : []),
   ],
+  join: ({ moves }) => (moves === undefined ? [] : [OUTBOX, RUNS]),
   leave: (_, leftovers) => [...leftovers.map(leftover => receiver(leftover.receiverId)), OUTBOX, RUNS],
   sweep: (_, { ended, expiredDeliveryIds }) => [
     ...ended.map(leftover => receiver(leftover.receiverId)),

@@ -12,10 +12,10 @@ import { sweep } from './sweep.js'
 /** Epochs, and what becomes of what was held under those that are over. */
 export function nodeCommands(data: Data): NodeCommands {
   return {
-    join({ now, leaseMs }) {
+    join({ now, leaseMs, moves }) {
       data.lastEpoch += 1
       const epoch = data.lastEpoch
-      data.nodes.set(epoch, {
+      const node: NodeRow = {
         epoch,
         leaseEndsAt: now + leaseMs,
         over: false,
@@ -23,7 +23,10 @@ export function nodeCommands(data: Data): NodeCommands {
         deliveries: new Set(),
         runs: new Set(),
         receivers: new Set(),
-      })
+      }
+      data.nodes.set(epoch, node)
+      const missed = moves === undefined ? undefined : data.nodes.get(moves)
+      if (missed !== undefined) move(data, missed, node)
       return { epoch }
     },
 
@@ -37,12 +40,7 @@ export function nodeCommands(data: Data): NodeCommands {
     leave({ epoch, now }) {
       const node = liveNode(data, epoch, now)
       if (node === undefined) return []
-      for (const callback of node.callbacks) {
-        callback.attempt -= 1
-        returnCallback(callback)
-      }
-      for (const delivery of node.deliveries) giveBack(data, delivery)
-      for (const run of node.runs) giveRunBack(data, run)
+      giveAllBack(data, node)
       const leftovers = [...node.receivers].flatMap(receiver => close(data, receiver, now))
       node.over = true
       forgetIfEmpty(data, node)
@@ -95,6 +93,27 @@ export function nodeCommands(data: Data): NodeCommands {
 /** Every epoch is over, as when the process that had the store is gone. */
 export function endEveryEpoch(data: Data): void {
   for (const node of data.nodes.values()) node.over = true
+}
+
+/** What is held is as it was before it was handed out. */
+function giveAllBack(data: Data, node: NodeRow): void {
+  for (const callback of node.callbacks) {
+    callback.attempt -= 1
+    returnCallback(callback)
+  }
+  for (const delivery of node.deliveries) giveBack(data, delivery)
+  for (const run of node.runs) giveRunBack(data, run)
+}
+
+function move(data: Data, from: NodeRow, to: NodeRow): void {
+  giveAllBack(data, from)
+  for (const receiver of from.receivers) {
+    receiver.epoch = to.epoch
+    to.receivers.add(receiver)
+  }
+  from.receivers.clear()
+  from.over = true
+  forgetIfEmpty(data, from)
 }
 
 /** Counts a crash. Whether there is something to read again: this callback, or the next of its group. */

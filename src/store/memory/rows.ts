@@ -27,7 +27,7 @@ export interface ReceiverRow {
   readonly id: string
   readonly key?: string
   readonly token: string
-  readonly epoch?: number
+  epoch?: number
   version: number
   /** As far as somebody has marked it: what counts is `stateOf`. */
   state: ReceiverState

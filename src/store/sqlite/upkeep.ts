@@ -36,6 +36,7 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
   readonly #giveBackRuns
   readonly #leftovers
   readonly #closeBound
+  readonly #moveBound
   readonly #heldCallbacks
   readonly #setAside
   readonly #countCrash
@@ -69,6 +70,7 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
     this.#closeBound = db.prepare(`
       update mailboxes set state = 'closed', ended_at = ?2
        where epoch = ?1 and state = 'open' and (expires_at is null or expires_at > ?2)`)
+    this.#moveBound = db.prepare("update mailboxes set epoch = ? where epoch = ? and state = 'open'")
     this.#heldCallbacks = db.prepare<HeldCallback>(`
       select c.no, r.id as receiver_id, c.grp, c.crashes
         from callbacks c join receivers r on r.no = c.receiver
@@ -102,9 +104,10 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
            + (select count(*) from runs where status in ('due', 'parked') and due_at <= ?1) as count`)
   }
 
-  join({ node, now, leaseMs }: Parameters<NodeCommands['join']>[0]): { readonly epoch: number } {
+  join({ node, now, leaseMs, moves }: Parameters<NodeCommands['join']>[0]): { readonly epoch: number } {
     const joined = this.#join.get(storable(node, 'the name of a node'), leaseEnd(now, leaseMs))
     if (joined === undefined) throw new Error('a node that just joined is not there')
+    if (moves !== undefined) this.#move(moves, joined.epoch)
     this.#parts.epochs.forget()
     return { epoch: joined.epoch }
   }
@@ -117,12 +120,10 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
   }
 
   leave({ epoch, now }: Parameters<NodeCommands['leave']>[0]): readonly Leftover[] {
-    const { epochs, mailboxes, origins } = this.#parts
+    const { epochs, mailboxes } = this.#parts
     if (!epochs.isLive(epoch, now)) return []
 
-    this.#giveBackCallbacks.run(epoch)
-    for (const { lane } of this.#giveBackDeliveries.all(epoch)) origins.touch(lane)
-    this.#giveBackRuns.run(epoch)
+    this.#giveBack(epoch)
     mailboxes.flush()
     const leftovers = this.#leftovers.all(epoch, now)
     this.#closeBound.run(epoch, now)
@@ -134,6 +135,22 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
       ...optional('key', key),
       unread,
     }))
+  }
+
+  #move(from: number, to: number): void {
+    const { mailboxes } = this.#parts
+    this.#giveBack(from)
+    mailboxes.flush()
+    this.#moveBound.run(to, from)
+    this.#delete.run(from)
+    mailboxes.forget()
+  }
+
+  /** What is held under an epoch is as it was before it was handed out. */
+  #giveBack(epoch: number): void {
+    this.#giveBackCallbacks.run(epoch)
+    for (const { lane } of this.#giveBackDeliveries.all(epoch)) this.#parts.origins.touch(lane)
+    this.#giveBackRuns.run(epoch)
   }
 
   takeOver({ now, maxCrashes, limit }: Parameters<NodeCommands['takeOver']>[0]): TakenOver {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type Area, DAY, LEASE, MINUTE, texts } from './trial.js'
+import { enterRun, reenter } from './entered-run.js'
+import { type Area, DAY, LEASE, MINUTE, SECOND, texts } from './trial.js'
 
 /** Epochs: how long they last, and what can be done under them. */
 export const leases: Area = {
@@ -206,6 +207,87 @@ export const leases: Area = {
         assert.deepEqual(await trial.leave(epoch), [])
         assert.equal((await trial.find(receiver.token)).state, 'expired')
         assert.deepEqual((await trial.sweep()).ended, [{ receiverId: receiver.id, unread: 1 }])
+      },
+    },
+    {
+      title:
+        'a node that missed its lease moves what nobody has taken to a new epoch, uncounted, and is over under the old one',
+      async run(trial) {
+        const receiver = await trial.spawn('orders')
+        await trial.fill(receiver, 'a', 'b')
+        const deliveryId = await trial.queue('endpoint:app')
+        const missed = await trial.join()
+        const run = await enterRun(trial, { epoch: missed })
+        await trial.release(await trial.takeOne(receiver, { epoch: missed }), {
+          epoch: missed,
+          as: 'failure',
+        })
+        const held = await trial.take(receiver, { epoch: missed })
+        await trial.takeDelivery('endpoint:app', { epoch: missed })
+        trial.pass(LEASE)
+        const epoch = await trial.join({ moves: missed })
+        assert.deepEqual(await trial.takeOver(), { callbacks: 0, deliveries: 0, runs: 0, receiverIds: [] })
+        const [first] = held
+        assert.ok(first)
+        assert.equal(await trial.acknowledge(first, missed), false)
+        assert.equal(await trial.session.renew({ epoch: missed, now: trial.now, leaseMs: LEASE }), false)
+        const again = await trial.take(receiver, { epoch })
+        assert.deepEqual(
+          again.map(({ attempt, failures }) => [attempt, failures]),
+          held.map(({ attempt, failures }) => [attempt, failures]),
+        )
+        assert.equal((await trial.takeDelivery('endpoint:app', { epoch })).delivery.id, deliveryId)
+        assert.equal((await reenter(trial, run.id, { epoch })).run.attempt, 1)
+      },
+    },
+    {
+      title:
+        'keyless receivers of a node that missed its lease stay open under its new epoch, until that is over',
+      async run(trial) {
+        for (const notices of [false, true]) {
+          const missed = await trial.join()
+          const receiver = await trial.spawn(undefined, {}, { epoch: missed })
+          await trial.fill(receiver, 'a')
+          trial.pass(LEASE)
+          if (notices) await trial.takeOver()
+          const epoch = await trial.join({ moves: missed })
+          const found = await trial.find(receiver.token)
+          assert.deepEqual([found.state, found.epoch], ['open', epoch])
+          await trial.fill(receiver, 'b')
+          assert.deepEqual((await trial.sweep()).ended, [])
+          assert.deepEqual(texts(await trial.take(receiver)), ['a', 'b'])
+          assert.deepEqual(await trial.leave(epoch), [{ receiverId: receiver.id, unread: 2 }])
+          assert.equal((await trial.find(receiver.token)).state, 'closed')
+        }
+      },
+    },
+    {
+      title:
+        'a move takes nothing back from whoever took it over, opens nothing again, and may find nothing at all',
+      async run(trial) {
+        const receiver = await trial.spawn('orders')
+        await trial.fill(receiver, 'a')
+        const missed = await trial.join()
+        const [closed, told, expired] = [
+          await trial.spawn(undefined, {}, { epoch: missed }),
+          await trial.spawn(undefined, {}, { epoch: missed }),
+          await trial.spawn(undefined, { ttlMs: SECOND }, { epoch: missed }),
+        ]
+        await trial.close(closed)
+        await trial.takeOne(receiver, { epoch: missed })
+        trial.pass(LEASE)
+        await trial.takeOver()
+        await trial.sweep()
+        const taken = await trial.takeOne(receiver)
+        for (const moves of [missed, missed, missed + 1_000]) await trial.join({ moves })
+        for (const [{ token }, state] of [
+          [closed, 'closed'],
+          [told, 'closed'],
+          [expired, 'expired'],
+        ] as const) {
+          assert.equal((await trial.find(token)).state, state)
+        }
+        assert.equal(await trial.acknowledge(taken), true)
       },
     },
     {

@@ -127,6 +127,7 @@ export const sweeping: Area = {
         trial.pass(300 * DAY)
         await trial.spawn('shortened', { ttlMs: MINUTE })
         trial.pass(8 * DAY)
+        await trial.noticeLosses()
         const ids = [expired, lost, shortened].map(({ id }) => id).sort()
         const told = await sweepAll(trial, { limit: 1 })
         assert.deepEqual(told.flatMap(({ ended }) => ended.map(({ receiverId }) => receiverId)).sort(), ids)

@@ -86,6 +86,7 @@ export const telling: Area = {
         const mine = await trial.spawn(undefined, {}, { epoch: trial.epoch })
         await trial.fill(receiver, 'a')
         trial.pass(LEASE)
+        await trial.noticeLosses()
         assert.deepEqual((await trial.sweep()).ended, [{ receiverId: receiver.id, unread: 1 }])
         assert.deepEqual(await trial.sweep(), NOTHING_SWEPT)
         assert.equal((await trial.find(mine.token)).state, 'open')

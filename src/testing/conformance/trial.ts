@@ -81,8 +81,13 @@ export class Trial {
     this.epoch = await this.join({ leaseMs: 1_000 * DAY })
   }
 
-  async join({ leaseMs = LEASE } = {}): Promise<number> {
-    const { epoch } = await this.session.join({ node: createId('node', this.now), now: this.now, leaseMs })
+  async join({ leaseMs = LEASE, ...moves }: { leaseMs?: number; moves?: number } = {}): Promise<number> {
+    const { epoch } = await this.session.join({
+      node: createId('node', this.now),
+      now: this.now,
+      leaseMs,
+      ...moves,
+    })
     return epoch
   }
 

@@ -72,6 +72,7 @@ export const waking: Area = {
         const expired = await trial.spawn('orders', { ttlMs: LEASE })
         const lost = await trial.spawn(undefined, {}, { epoch: await trial.join() })
         trial.pass(LEASE)
+        await trial.noticeLosses()
         const log = trial.listen()
         await trial.sweep()
         await log.expect({ kind: 'receiver', receiverId: expired.id })

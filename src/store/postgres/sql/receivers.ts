@@ -23,7 +23,9 @@ create function conflicting_source(stored jsonb, patch jsonb) returns text langu
               then case when patch ? 'source' then patch->>'source' else stored->>'source' end end;
 
 create function expiry_of(opened_at bigint, settings jsonb, now bigint) returns bigint language sql immutable
-  return case when settings ? 'ttlMs' then greatest(instant(to_jsonb(opened_at + (settings->>'ttlMs')::numeric)), now) end;
+  return case when settings ? 'ttlMs'
+              -- JSON has no word for what never comes.
+              then greatest(instant(to_jsonb(opened_at + coalesce((settings->>'ttlMs')::numeric, 1e17))), now) end;
 
 -- A SpawnOutcome, except that a conflict names the source. It belongs to the open scope, where one is given.
 create function create_receiver(given jsonb, scope_id text, now bigint) returns jsonb language plpgsql volatile as $$
