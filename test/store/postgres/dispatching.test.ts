@@ -184,3 +184,20 @@ it('hands out no more bytes at once than are good for a process, and asks to be 
     expect(counts).toEqual([3, 2])
   })
 })
+
+it('what another node is claiming at this moment is passed over, and nobody waits', async () => {
+  await run(async trial => {
+    const [first, second] = [await trial.queue('endpoint:app'), await trial.queue('endpoint:app')]
+    const client = await testPool().connect()
+    try {
+      await client.query('begin')
+      await client.query(`select from ${schema}.deliveries where id = $1 for update`, [first])
+      const { claimed } = await trial.claimDeliveries({ limit: 1, lanes: { 'endpoint:app': 9 } })
+      expect(claimed.map(({ delivery }) => delivery.id)).toEqual([second])
+    } finally {
+      await client.query('rollback')
+      client.release()
+    }
+    expect((await trial.takeDelivery('endpoint:app')).delivery.id).toBe(first)
+  })
+})

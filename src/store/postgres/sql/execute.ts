@@ -57,9 +57,11 @@ create function execute(batch jsonb, locks jsonb, judges_by_commands boolean) re
   set search_path from current
   set lock_timeout = '1s'
   -- A table may have been empty when its statistics were made, and be full now. So nothing depends on them: every statement
-  -- has an index to go by, and goes by it.
+  -- begins with few rows and finds the others one by one, by an index.
   set enable_seqscan = off
   set enable_bitmapscan = off
+  set enable_mergejoin = off
+  set enable_hashjoin = off
   set plan_cache_mode = force_generic_plan
   set jit = off
 as $$

@@ -80,9 +80,10 @@ begin
      where m.receiver_id is null or m.state <> 'open' or m.expires_at <= now
         or (m.epoch is not null and not exists (select from nodes n where n.epoch = m.epoch and not n.over))
         or (m.unread > 0
-            and (exists (select from callbacks k where k.receiver = m.receiver and k.state = 'ready')
-              or exists (select from callbacks k
-                          where k.receiver = m.receiver and k.state = 'delayed' and k.due_at <= now)))), '[]');
+            -- 'exists' may be answered with a list of all that there are.
+            and ((select true from callbacks k where k.receiver = m.receiver and k.state = 'ready' limit 1)
+              or (select true from callbacks k
+                   where k.receiver = m.receiver and k.state = 'delayed' and k.due_at <= now limit 1)))), '[]');
 end $$;
 
 create function deliveries_with_news(ids jsonb) returns jsonb language plpgsql volatile as $$

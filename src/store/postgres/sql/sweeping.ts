@@ -95,9 +95,10 @@ begin
   boxes := array(
     select receiver_id from mailboxes m
      where ended_at <= ended_by and scope is null and not untold and emptied is distinct from ended_at and unread > 0
-       and (exists (select from callbacks c where c.receiver = m.receiver and c.state = 'ready')
-            or exists (select from callbacks c where c.receiver = m.receiver and c.state = 'delayed')
-            or exists (select from callbacks c where c.receiver = m.receiver and c.state = 'queued'))
+       -- 'exists' may be answered with a list of all that there are.
+       and ((select true from callbacks c where c.receiver = m.receiver and c.state = 'ready' limit 1)
+            or (select true from callbacks c where c.receiver = m.receiver and c.state = 'delayed' limit 1)
+            or (select true from callbacks c where c.receiver = m.receiver and c.state = 'queued' limit 1))
      order by ended_at limit most + 1 for update skip locked);
   found_nos := array(
     select c.no from mailboxes m
