@@ -9,9 +9,12 @@ import type { StoreSession } from './store.js'
 //
 //   N1. The lease is judged by the monotonic clock from before its last renewal was sent: a node that could not renew in
 //       time, or was paused, counts itself out before anybody else does, and tells whoever works under it (`onLost`).
-//   N2. Back at the store it goes on under its epoch where that still stands, else under a new one.
-//   N3. A store that only one process can open needs no renewals; taking over and sweeping go on all the same.
-//   N4. Upkeep that fails is reported and tried again at its next turn.
+//   N2. Once it has missed its lease it is done with that epoch. Back at the store it moves whatever nobody has taken to a
+//       new one, in one command: its keyless receivers stay open, and what was dropped is handed out again.
+//   N3. It judges others only after it has held its own lease for a whole lease without a break: a store that nobody could
+//       reach gives everybody the time to come back.
+//   N4. A store that only one process can open needs no renewals; taking over and sweeping go on all the same.
+//   N5. Upkeep that fails is reported and tried again at its next turn.
 
 export interface NodeParts {
   readonly session: StoreSession
@@ -48,23 +51,26 @@ export class Node {
   readonly #stops = new Set<() => void>()
   #epoch: number
   #stopLease: () => void = () => {}
+  /** Since when the lease is held without a break, by the monotonic clock. */
+  #heldSince: number
   #lost = false
   #closed = false
 
-  private constructor(parts: NodeParts, epoch: number) {
+  private constructor(parts: NodeParts, epoch: number, heldSince: number) {
     this.#parts = parts
     this.#epoch = epoch
+    this.#heldSince = heldSince
   }
 
-  /** Joins the store and takes over what dead nodes left, before anything is handed out here. */
+  /** Joins the store. Where nobody else can be, it takes over what is left there before anything is handed out here. */
   static async join(parts: NodeParts): Promise<Node> {
     const { session, clock, name, shared, renewMs, sweepMs } = parts
     const leaseMs = shared ? parts.leaseMs : FOREVER_MS
     const sentAt = clock.monotonic()
     const { epoch } = await session.join({ node: name, now: clock.now(), leaseMs })
-    const node = new Node(parts, epoch)
+    const node = new Node(parts, epoch, sentAt)
     node.#hold(sentAt + leaseMs)
-    await node.#takeOver()
+    if (node.#mayJudge) await node.#takeOver()
     node.#every(renewMs, () => node.#renew())
     node.#every(sweepMs, () => node.#sweep())
     return node
@@ -87,18 +93,26 @@ export class Node {
     const { session, clock, shared, leaseMs } = this.#parts
     if (shared) {
       const sentAt = clock.monotonic()
-      if (await session.renew({ epoch: this.#epoch, now: clock.now(), leaseMs })) this.#hold(sentAt + leaseMs)
+      const stands = await session.renew({ epoch: this.#epoch, now: clock.now(), leaseMs })
+      // Its reply may come when the lease has run out here.
+      if (stands && !this.#lost) this.#hold(sentAt + leaseMs)
       else await this.#beginAnew()
     }
-    await this.#takeOver()
+    if (this.#mayJudge) await this.#takeOver()
+  }
+
+  get #mayJudge(): boolean {
+    const { shared, clock, leaseMs } = this.#parts
+    return !shared || clock.monotonic() >= this.#heldSince + leaseMs
   }
 
   async #beginAnew(): Promise<void> {
     const { session, clock, name, leaseMs } = this.#parts
     this.#lose()
     const sentAt = clock.monotonic()
-    const { epoch } = await session.join({ node: name, now: clock.now(), leaseMs })
+    const { epoch } = await session.join({ node: name, now: clock.now(), leaseMs, moves: this.#epoch })
     this.#epoch = epoch
+    this.#heldSince = sentAt
     this.#hold(sentAt + leaseMs)
   }
 

@@ -2,7 +2,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrate } from '../../../src/store/postgres/migrate.js'
 import { createPostgres } from '../../../src/store/postgres/postgres.js'
 import type { Store } from '../../../src/store/store.js'
-import { cancelRun, enterRun, reenter, retryRun } from '../../../src/testing/conformance/entered-run.js'
+import {
+  cancelRun,
+  claimRuns,
+  enterRun,
+  reenter,
+  retryRun,
+} from '../../../src/testing/conformance/entered-run.js'
+import {
+  onDelivery,
+  onExchange,
+  onReceiver,
+  onRun,
+  placeAt,
+  TIME,
+} from '../../../src/testing/conformance/entered-scope.js'
 import { DAY, LEASE, MINUTE, SECOND, Trial } from '../../../src/testing/conformance/trial.js'
 import { WatchedPool } from './support/plans.js'
 import { newSchema, testPool } from './support/schema.js'
@@ -68,24 +82,77 @@ const STORIES: readonly [string, (trial: Trial) => Promise<unknown>][] = [
     },
   ],
   [
-    'starts, claims, parks, resumes and ends runs',
+    'remembers, waits and decides in a run',
     async trial => {
-      const child = await enterRun(trial)
       const scope = await enterRun(trial)
+      const receiver = await scope.spawn('reply')
       await scope.remember('book', 'booked')
-      const reply = await scope.spawn('reply')
+      const deliveryId = await scope.send('notify')
       const begun = await scope.exchange('ask')
+      const race = { at: placeAt('first'), verb: 'race', branch: 'reply', wins: ['callback'] } as const
+      const deadlineAt = trial.now + MINUTE
+      await scope.read('reply', receiver, { deadlineAt, decides: [race] })
+      await trial.fill(receiver, 'yes')
+      await scope.read('reply', receiver, { deadlineAt, decides: [race] })
       await scope.hear('ask', begun)
-      await scope.parkOn({ type: 'receiver', receiverId: reply.id })
-      await trial.fill(reply, 'a')
+      await trial.post(begun.receiver, 'yes')
+      await scope.hear('ask', begun)
+      await scope.wait('notify', onDelivery(deliveryId))
+      await scope.recall({ from: placeAt('ask'), limit: 2 })
+    },
+  ],
+  [
+    'recalls a page of many',
+    async trial => {
+      const page = { scopeId: 'run_big', limit: 100, now: trial.now }
+      const { next } = await trial.session.recall(page)
+      await trial.session.recall({ ...page, after: next ?? 0 })
+      await trial.session.recall({ ...page, from: { part: '', key: 'step 3000', n: 0 } })
+    },
+  ],
+  [
+    'starts, parks, resumes, ends, retries and cancels runs',
+    async trial => {
+      const child = await enterRun(trial, { workflow: 'bill' })
+      const scope = await enterRun(trial)
+      const receiver = await scope.spawn('reply')
+      const begun = await scope.exchange('ask')
+      const { workflow, key } = child.run
+      const start = { entry: scope.entry, at: placeAt('child') }
+      const { id: runId, input } = child.run
+      await trial.session.startRun({
+        runId,
+        workflow,
+        key,
+        input,
+        dueAt: trial.now,
+        now: trial.now,
+        in: start,
+      })
+      const targets = [TIME, onReceiver(receiver), onExchange(begun), onRun(child.id)]
+      await scope.park(targets.map((target, index) => ({ at: placeAt(`${index}`, 1), target })))
+      await scope.find()
+      await child.end()
       const again = await reenter(trial, scope.id)
-      await again.read('reply', reply)
-      await again.memories()
-      await again.end()
-      await child.fail()
-      await retryRun(trial, child.id)
-      await cancelRun(trial, child.id)
-      await trial.session.listRuns({ workflow: 'ship', limit: 10 })
+      await again.parkOn(onReceiver(receiver))
+      await cancelRun(trial, scope.id, 'no more')
+      const cancelled = await reenter(trial, scope.id)
+      await cancelled.throwCancel('last', 'step')
+      await cancelled.fail()
+      await retryRun(trial, scope.id)
+      await (await reenter(trial, scope.id)).release()
+      await (await reenter(trial, scope.id)).end()
+    },
+  ],
+  [
+    'claims from a long queue, and lists',
+    async trial => {
+      const { claimed } = await claimRuns(trial, { limit: 10, workflows: { flood: 10, ship: 10, none: 10 } })
+      const held = claimed.slice(0, 5).map(({ run }) => run.id)
+      await trial.session.reclaimRuns({ epoch: trial.epoch, held, now: trial.now })
+      await trial.session.listRuns({ workflow: 'ship', status: 'done', limit: 10 })
+      await trial.session.listRuns({ workflow: 'ship', after: 'run_5', limit: 10 })
+      await trial.session.findRun({ workflow: 'ship', key: 'key/5' })
       await trial.session.reclaimRuns({ epoch: trial.epoch, held: [], now: trial.now })
     },
   ],
@@ -215,7 +282,11 @@ insert into runs (id, workflow, key, status, started_at, due_at)
 select 'run_' || n, 'ship', 'key/' || n, 'parked', $now, $now + ${DAY} + n from ${MANY};
 insert into runs (id, workflow, key, status, started_at, ended_at)
 select 'run_done_' || n, 'ship', 'done/' || n, 'done', $now, $now + n from ${MANY};
-insert into inputs (run, input) select n, '\\x00' from ${MANY};
+insert into runs (id, workflow, key, started_at, due_at)
+select 'run_flood_' || n, 'flood', 'key/' || n, $now, $now - n from ${MANY};
+insert into inputs (run, input) select no, '\\x00' from runs;
+insert into memories (scope, ordinal, part, key, n, facts, size, bytes)
+select 'run_big', n, '', 'step ' || n, 0, '{"verb": "step", "result": "value"}', 1, '\\x00' from ${MANY};
 insert into waits (run, no, key, target) select n, 0, 'reply', 'rcv_' || n from ${MANY};
 insert into memories (scope, ordinal, part, key, n, facts, size, bytes)
 select 'run_' || n, 1, '', 'step', 1, '{}', 1, '\\x00' from ${MANY};

@@ -159,6 +159,6 @@ begin
   return to_jsonb(
     (select count(*) from callbacks where state = 'delayed' and due_at <= now)
     + (select count(*) from deliveries where status = 'due' and due_at <= now)
-    + (select count(*) from runs where status in ('due', 'parked') and due_at is not null and due_at <= now));
+    + count_due_runs(now));
 end $$;
 `

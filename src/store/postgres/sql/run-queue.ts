@@ -20,6 +20,25 @@ begin
      order by due_at, id limit 1);
 end $$;
 
+-- Counted for each workflow by itself, so that the queue needs no second index.
+create function count_due_runs(now bigint) returns bigint language plpgsql volatile as $$
+declare
+  name text;
+  counted bigint := 0;
+begin
+  select workflow into name from runs
+   where status in ('due', 'parked') and due_at is not null order by workflow limit 1;
+  while name is not null loop
+    counted := counted + (
+      select count(*) from runs
+       where workflow = name and status in ('due', 'parked') and due_at is not null and due_at <= now);
+    name := (
+      select workflow from runs
+       where workflow > name and status in ('due', 'parked') and due_at is not null order by workflow limit 1);
+  end loop;
+  return counted;
+end $$;
+
 -- Of one workflow, the oldest that are due, as many as there is room for. {claimed, count, bytes}
 create function claim_of(a_workflow text, most bigint, room bigint, an_epoch bigint, now bigint) returns jsonb
   language plpgsql volatile as $$
@@ -34,11 +53,12 @@ begin
      order by due_at, id limit most
        for update skip locked
   ), sized as (
-    select d.no, octet_length(i.input) as size,
-           sum(octet_length(i.input)) over (order by d.due_at, d.id) - octet_length(i.input) as size_before
-      from due d join inputs i on i.run = d.no
+    select d.*, (select octet_length(i.input) from inputs i where i.run = d.no) as size from due d
+  ), placed as (
+    select no, size, sum(size) over (order by due_at, id) as size_so_far from sized
   )
-  select array_agg(no), sum(size) into fitting, taken from sized where size_before < room;
+  select array_agg(no), sum(size) into fitting, taken
+    from placed where size_so_far - size < room;
   if fitting is null then return null; end if;
   delete from waits where run = any(fitting);
   update runs set status = 'running', epoch = an_epoch, fence = fence + 1, attempt = attempt + 1
@@ -49,8 +69,8 @@ begin
              -- One that nobody was in remembers nothing.
              'memory', case when r.fence = 1 then '{"memories": []}' else recall_after(r.id, 0, ${FIRST_PAGE}, now) end
            ) as claimed
-      from unnest(fitting) with ordinality as f (no, place) join runs r on r.no = f.no
-     order by f.place) entered;
+      from runs r where r.no = any(fitting)
+     order by r.due_at, r.id) entered;
   return jsonb_build_object('claimed', claimed, 'count', cardinality(fitting), 'bytes', taken);
 end $$;
 

@@ -230,7 +230,6 @@ create unique index runs_key on runs (workflow, key);
 create index runs_listed on runs (workflow, id);
 create index runs_status on runs (workflow, status, id);
 create index runs_due on runs (workflow, due_at, id) where status in ('due', 'parked') and due_at is not null;
-create index runs_next on runs (due_at) where status in ('due', 'parked') and due_at is not null;
 create index runs_running on runs (epoch) where status = 'running';
 create index runs_ended on runs (ended_at) where ended_at is not null and remembered = 0;
 
