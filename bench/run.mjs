@@ -9,11 +9,12 @@ import { parseArgs } from 'node:util'
 import { intake } from './intake.mjs'
 import { latency } from './latency.mjs'
 import { receivers } from './receivers.mjs'
+import { roundtrip } from './roundtrip.mjs'
 import { describeMachine } from './support/machine.mjs'
 import { toText } from './support/result.mjs'
 
 /** @type {Record<string, (settings: import('./support/result.mjs').Settings) => Promise<import('./support/result.mjs').Result>>} */
-const questions = { intake, latency, receivers }
+const questions = { intake, latency, receivers, roundtrip }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
