@@ -67,7 +67,10 @@ export async function assemble(
       const { patch, code } = toReceiverSettings(options, sources)
       return {
         patch,
-        attach: receiverId => sources.attach(receiverId, code),
+        attach: receiver => {
+          sources.attach(receiver.id, code)
+          intake.expect(receiver)
+        },
         detach: receiverId => sources.detach(receiverId),
       }
     },

@@ -43,6 +43,14 @@ export interface Begun {
   readonly target: WaitTarget
   /** A wait of this number was given up before. */
   readonly anew: boolean
+  /** What it waits for has only just been made: nothing is there to be found. */
+  readonly fresh?: Freshness
+}
+
+export interface Freshness {
+  readonly deadlineAt?: number
+  /** The deadline, or when the receiver expires, whichever is first. */
+  readonly lookAgainAt?: number
 }
 
 const ALL_ENDS: readonly WaitEndType[] = [
@@ -169,7 +177,7 @@ class ScopeWait<T, F> implements OpenWait {
       if (!this.#pending.pending) return this.#how.onGiveUp?.()
       this.#entry.begin(this)
       this.#watch(begun.target)
-      this.look()
+      if (begun.fresh === undefined || !this.#waitOn(begun.fresh)) this.look()
     } catch (error) {
       this.#pending.fail(error)
     }
@@ -208,8 +216,20 @@ class ScopeWait<T, F> implements OpenWait {
       return await this.#settle(outcome.end)
     }
     this.#begun = { at, target, anew: false }
-    this.#fixedDeadlineAt = outcome.deadlineAt
-    const next = outcome.lookAgainAt ?? outcome.deadlineAt
+    this.#lookAgain(outcome)
+  }
+
+  /** P1, without a first look where it would be in vain. `false`: there is a reason to look. */
+  #waitOn(fresh: Freshness): boolean {
+    const isDue = fresh.lookAgainAt !== undefined && fresh.lookAgainAt <= this.#now
+    if (isDue || this.#entry.cancellation !== undefined) return false
+    this.#lookAgain(fresh)
+    return true
+  }
+
+  #lookAgain({ deadlineAt, lookAgainAt }: Freshness): void {
+    this.#fixedDeadlineAt = deadlineAt
+    const next = lookAgainAt ?? deadlineAt
     this.#stopTimer()
     if (next === undefined || !this.#pending.pending) return
     this.#stopTimer = after(this.#entry.parts.clock, Math.max(0, next - this.#now), () => this.look())
@@ -295,7 +315,7 @@ function watchedOf(target: WaitTarget): readonly Watched[] {
     case 'exchange':
       return [
         { kind: 'receiver', id: target.receiverId },
-        { kind: 'delivery', id: target.deliveryId },
+        { kind: 'dead', id: target.deliveryId }, // that it was delivered ends nothing
       ]
   }
 }

@@ -26,7 +26,7 @@ import { raceInScope } from './racing.js'
 import { ScopeCallback } from './scope-callback.js'
 import type { ScopeEntry } from './scope-entry.js'
 import type { ScopeParts } from './scope-parts.js'
-import { scopeWait } from './scope-wait.js'
+import { type Freshness, scopeWait } from './scope-wait.js'
 import { checkStep, step } from './steps.js'
 
 // The verbs of a scope: of a run, of a callback in hand, or of a callback that was read within one of those.
@@ -63,7 +63,7 @@ export class ScopeVerbs implements Scope {
     const { patch, attach, detach } = this.#toReceiver(options)
     return await this.#entry.perform(async () => {
       const { receiver } = (await this.#entry.recall(at, 'spawn')) ?? (await spawnNew(this.#entry, at, patch))
-      attach(receiver.id)
+      attach(receiver)
       this.#entry.atEnd(() => detach(receiver.id))
       return new OwnReceiver<T>(at, receiver, {
         entry: this.#entry,
@@ -101,13 +101,18 @@ export class ScopeVerbs implements Scope {
       succeeds: ['callback'],
       begin: async () => {
         const parts = this.#parts
-        begun =
-          (await this.#entry.recall(at, 'exchange')) ??
-          (await exchangeNew(this.#entry, at, { parts, patch, toMessage, deadlineAt }))
+        const known = await this.#entry.recall(at, 'exchange')
+        begun = known ?? (await exchangeNew(this.#entry, at, { parts, patch, toMessage, deadlineAt }))
         const { receiver, deliveryId } = begun
-        attach(receiver.id)
+        attach(receiver)
         this.#entry.atEnd(() => detach(receiver.id))
-        return { at, target: { type: 'exchange', receiverId: receiver.id, deliveryId }, anew: false }
+        const fresh = known === undefined ? { fresh: toFreshness(receiver, deadlineAt) } : {}
+        return {
+          at,
+          target: { type: 'exchange', receiverId: receiver.id, deliveryId },
+          anew: false,
+          ...fresh,
+        }
       },
       toValue: async end => {
         if (begun !== undefined && end.type === 'callback') {
@@ -233,6 +238,14 @@ function toDeadline({ timeout, until }: WaitOptions<unknown>, now: number): numb
     ...(until === undefined ? [] : [toInstant(until, now, 'until')]),
   ]
   return instants.length === 0 ? undefined : Math.min(...instants)
+}
+
+function toFreshness({ expiresAt }: ReceiverRecord, deadlineAt: number | undefined): Freshness {
+  const lookAgainAt = Math.min(expiresAt ?? Number.POSITIVE_INFINITY, deadlineAt ?? Number.POSITIVE_INFINITY)
+  return definedOnly({
+    deadlineAt,
+    lookAgainAt: lookAgainAt === Number.POSITIVE_INFINITY ? undefined : lookAgainAt,
+  })
 }
 
 function endError(end: WaitEnd, what: string): Error {
