@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { after, type Clock, soon } from '../core/clock.js'
 import { KeyConflictError, LeaseLostError, RunCancelledError, ScopeEndedError } from '../errors.js'
 import {
@@ -88,6 +89,7 @@ export class ScopeEntry {
   #cancellation: { readonly reason?: string } | undefined
 
   constructor(parts: EntryParts, options: EntryOptions) {
+    setMaxListeners(0, this.#controller.signal) // each step under way listens: that is no leak
     this.parts = parts
     this.entry = options.entry
     this.scopeId = scopeIdOf(options.entry)
