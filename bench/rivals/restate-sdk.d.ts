@@ -14,5 +14,8 @@ declare module '@restatedev/restate-sdk' {
   export function createEndpointHandler(options: {
     readonly services: readonly object[]
     readonly logger?: () => void
-  }): (request: import('node:http2').Http2ServerRequest, response: import('node:http2').Http2ServerResponse) => void
+  }): (
+    request: import('node:http2').Http2ServerRequest,
+    response: import('node:http2').Http2ServerResponse,
+  ) => void
 }

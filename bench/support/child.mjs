@@ -15,6 +15,8 @@ import { fileURLToPath } from 'node:url'
  * @property {import('../servers/latency.mjs').LatencyResult} latency
  * @property {import('./roundtrips.mjs').RoundTripsResult} together
  * @property {import('./roundtrips.mjs').RoundTripsResult} alone
+ * @property {import('../servers/reentry.mjs').Entries} entries
+ * @property {number} parked runs that are
  * @property {number} calls that a partner has got
  */
 

@@ -2,14 +2,11 @@
 
 import { Histogram } from './statistics.mjs'
 
+const TOGETHER = 64
+
 /** @typedef {{ perSecond: number, p50: number, p99: number, done: number }} RoundTripsResult */
 /** @typedef {{ id: string, item: string }} Order */
 /** @typedef {{ id: string, status: string, amount: number }} Receipt */
-
-const PLAN = [
-  { name: 'together', lanes: 64 },
-  { name: 'alone', lanes: 1 },
-]
 
 /**
  * What is asked of the process that makes the round trips: many at a time, then one at a time.
@@ -18,8 +15,10 @@ const PLAN = [
  * @param {{ warmupMs: number, measuredMs: number }} task
  */
 export function toAbilities(place, task) {
-  const [together, alone] = PLAN.map(({ name, lanes }) => async () => await run(place, name, lanes, task))
-  return { together, alone }
+  return {
+    together: () => run(place, 'together', TOGETHER, task),
+    alone: () => run(place, 'alone', 1, task),
+  }
 }
 
 /**
