@@ -46,7 +46,16 @@ export async function roundtrip(settings) {
   const sooner = toRatios(times(longline), times(restate))
   return {
     title: `roundtrip: start → step → POST out → callback in → result, ${settings.seconds} s a round`,
-    head: ['', '64 at a time', 'min – max', '÷ Restate', 'one at a time, p50', 'min – max', 'p99', '÷ Restate'],
+    head: [
+      '',
+      '64 at a time',
+      'min – max',
+      '÷ Restate',
+      'one at a time, p50',
+      'min – max',
+      'p99',
+      '÷ Restate',
+    ],
     rows: contenders.map(contender => [
       contender.name,
       `${toCount(median(rates(contender)))}/s`,
@@ -98,7 +107,9 @@ async function measure({ name, file, node }, { folder, seconds }) {
   const alone = await service.ask('alone')
   const called = (await partner.ask('calls')) - before
   if (called !== together.done + alone.done) {
-    throw new Error(`${name}: the partner was called ${called} times for ${together.done + alone.done} workflows`)
+    throw new Error(
+      `${name}: the partner was called ${called} times for ${together.done + alone.done} workflows`,
+    )
   }
   await service.stop()
   await partner.stop()
