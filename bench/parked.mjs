@@ -7,7 +7,7 @@ import { toCount, toMegabytes } from './support/result.mjs'
 
 const AT_MOST_BYTES = 100e6
 const IDLE_MS = 2_000
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 600_000
 const server = 'servers/parked.mjs'
 
 /**

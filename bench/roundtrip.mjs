@@ -29,7 +29,10 @@ export async function roundtrip(settings) {
   const here = { name: `longline, Node ${process.versions.node}`, file: longline.file }
   const contenders = [restate, longline, here]
   const results = new Map(
-    contenders.map(each => [each, /** @type {{ together: RoundTrips, alone: RoundTrips }[]} */ ([])]),
+    contenders.map(each => [
+      each,
+      /** @type {{ together: RoundTrips, alone: RoundTrips, cpuEach: number }[]} */ ([]),
+    ]),
   )
   for (let round = 1; round <= settings.rounds; round += 1) {
     for (const contender of contenders) {
@@ -51,6 +54,7 @@ export async function roundtrip(settings) {
       '64 at a time',
       'min – max',
       '÷ Restate',
+      'CPU each',
       'one at a time, p50',
       'min – max',
       'p99',
@@ -61,6 +65,7 @@ export async function roundtrip(settings) {
       `${toCount(median(rates(contender)))}/s`,
       toRange(rates(contender), toCount),
       contender === restate ? '' : toTimes(median(toRatios(rates(contender), rates(restate)))),
+      toMilliseconds(median((results.get(contender) ?? []).map(({ cpuEach }) => cpuEach)) / 1000),
       toMilliseconds(median(times(contender))),
       toRange(times(contender), toMilliseconds),
       toMilliseconds(median((results.get(contender) ?? []).map(({ alone }) => alone.p99))),
@@ -79,6 +84,7 @@ export async function roundtrip(settings) {
       },
     ],
     notes: [
+      'CPU each: processor time of the service, at 64 at a time, the warm-up included; with Restate that of its server too',
       `Restate and the first longline on the same Node (${restate.name}'s SDK needs 22 or newer), each beside the process that starts the workflows`,
       'the partner is the same process for both; it was called once for each workflow, counted after each round',
     ],
@@ -103,7 +109,9 @@ async function measure({ name, file, node }, { folder, seconds }) {
   }
   const service = await Child.start(file, task, on)
   const before = await partner.ask('calls')
+  const cpuBefore = await service.ask('cpu')
   const together = await service.ask('together')
+  const cpuEach = ((await service.ask('cpu')) - cpuBefore) / together.done
   const alone = await service.ask('alone')
   const called = (await partner.ask('calls')) - before
   if (called !== together.done + alone.done) {
@@ -114,5 +122,5 @@ async function measure({ name, file, node }, { folder, seconds }) {
   await service.stop()
   await partner.stop()
   rmSync(data, { recursive: true })
-  return { together, alone }
+  return { together, alone, cpuEach }
 }

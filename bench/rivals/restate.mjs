@@ -4,6 +4,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http2'
 import { createServer as createTcpServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,6 +15,8 @@ import { restateServer } from '../support/rivals.mjs'
 import { price, toAbilities } from '../support/roundtrips.mjs'
 
 const PATIENCE_MS = 60_000
+/** In which Linux counts processor time. */
+const TICK_US = 10_000
 
 /** @type {{ folder: string, partner: string, warmupMs: number, measuredMs: number }} */
 const task = readTask()
@@ -43,12 +46,12 @@ const services = createServer(createEndpointHandler({ services: [orders], logger
 services.listen(0, '127.0.0.1')
 await once(services, 'listening')
 
-await startRestate()
+const server = startRestate()
 await register()
 const abilities = toAbilities(async order => JSON.parse(await post(ingress, '/orders/place', order)), task)
-answerRunner({}, abilities)
+answerRunner({}, { ...abilities, cpu })
 
-async function startRestate() {
+function startRestate() {
   const flags = ['--no-logo', '--bind-ip', '127.0.0.1', '--listen-mode', 'tcp', '--base-dir', task.folder]
   const server = spawn(restateServer(), flags, {
     stdio: 'ignore',
@@ -64,6 +67,15 @@ async function startRestate() {
   })
   server.once('exit', () => process.exit(1))
   process.on('exit', () => server.kill('SIGKILL'))
+  return server
+}
+
+/** Of this process and of Restate's server; Linux alone tells of another process. */
+async function cpu() {
+  const { user, system } = process.cpuUsage()
+  const stat = readFileSync(`/proc/${server.pid}/stat`, 'latin1')
+  const [utime, stime] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14).map(Number)
+  return user + system + ((utime ?? 0) + (stime ?? 0)) * TICK_US
 }
 
 /** Tells it of the service, as soon as it can be told. */
