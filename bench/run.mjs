@@ -1,4 +1,4 @@
-// node bench/run.mjs [question…] [--rounds 5] [--seconds 3] [--receivers 1000000]
+// node bench/run.mjs [question…] [--rounds 5] [--seconds 3] [--receivers 1000000] [--runs 100000]
 //
 // Prints numbers and ratios. Missing a target is not an error; an answer that is wrong is.
 
@@ -8,12 +8,15 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { intake } from './intake.mjs'
 import { latency } from './latency.mjs'
+import { parked } from './parked.mjs'
 import { receivers } from './receivers.mjs'
+import { reentry } from './reentry.mjs'
+import { roundtrip } from './roundtrip.mjs'
 import { describeMachine } from './support/machine.mjs'
 import { toText } from './support/result.mjs'
 
 /** @type {Record<string, (settings: import('./support/result.mjs').Settings) => Promise<import('./support/result.mjs').Result>>} */
-const questions = { intake, latency, receivers }
+const questions = { intake, latency, receivers, roundtrip, reentry, parked }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,6 +24,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
     receivers: { type: 'string', default: '1000000' },
+    runs: { type: 'string', default: '100000' },
   },
 })
 const unknown = positionals.filter(name => !(name in questions))
@@ -41,6 +45,7 @@ for (const [name, question] of Object.entries(questions)) {
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
     receivers: Number(values.receivers),
+    runs: Number(values.runs),
     folder,
     progress,
   })

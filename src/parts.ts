@@ -4,6 +4,7 @@ import { LeaseLostError } from './errors.js'
 import { Intake } from './intake/intake.js'
 import { toReceiverSettings } from './intake/receiver-settings.js'
 import { Sources } from './intake/sources.js'
+import type { ChildOptions } from './model/code.js'
 import { DEFAULTS, type ServerSettings, toReceiverUrl } from './options.js'
 import { Exchanges } from './receiver/exchanges.js'
 import { Mailboxes } from './receiver/mailboxes.js'
@@ -61,17 +62,28 @@ export async function assemble(
     schemaFor: receiver => sources.schemaFor(receiver),
   })
   const sender = new Sender({ session, watch, settings, epoch })
+  const toReceiver = (options: ChildOptions<unknown>) => {
+    const { patch, code } = toReceiverSettings(options, sources)
+    return {
+      patch,
+      attach: (receiverId: string) => sources.attach(receiverId, code),
+      detach: (receiverId: string) => sources.detach(receiverId),
+    }
+  }
   const scopeParts: ScopeParts = {
     session,
     watch,
     clock,
     onError,
     toReceiver: options => {
-      const { patch, code } = toReceiverSettings(options, sources)
+      const { patch, attach, detach } = toReceiver(options)
       return {
         patch,
-        attach: receiverId => sources.attach(receiverId, code),
-        detach: receiverId => sources.detach(receiverId),
+        attach: receiver => {
+          attach(receiver.id)
+          intake.expect(receiver)
+        },
+        detach,
       }
     },
     toUrl: token => toReceiverUrl(settings, token),
@@ -88,7 +100,7 @@ export async function assemble(
     toRunResult,
   }
   const workflows = new Workflows({ session, watch, clock, observe, onError })
-  const { toReceiver, toUrl, toSend, toDeliveryError } = scopeParts
+  const { toUrl, toSend, toDeliveryError } = scopeParts
   const exchanges = new Exchanges({
     session,
     watch,

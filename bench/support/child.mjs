@@ -13,6 +13,11 @@ import { fileURLToPath } from 'node:url'
  * @property {number} cpu microseconds of processor time so far, of all its threads
  * @property {import('./load.mjs').LoadResult} load
  * @property {import('../servers/latency.mjs').LatencyResult} latency
+ * @property {import('./roundtrips.mjs').RoundTripsResult} together
+ * @property {import('./roundtrips.mjs').RoundTripsResult} alone
+ * @property {import('../servers/reentry.mjs').Entries} entries
+ * @property {number} parked runs that are
+ * @property {number} calls that a partner has got
  */
 
 /** @typedef {{ port: number, paths: readonly string[], tookMs: number }} Ready where it listens, and what it took to prepare */
@@ -47,11 +52,15 @@ export class Child {
    *
    * @param {string} file
    * @param {object} task
-   * @param {{ nodeFlags?: readonly string[], onProgress?: (text: string) => void }} [options]
+   * @param {{ node?: string, nodeFlags?: readonly string[], onProgress?: (text: string) => void }} [options]
    */
-  static async start(file, task, { nodeFlags = [], onProgress = () => undefined } = {}) {
+  static async start(
+    file,
+    task,
+    { node = process.execPath, nodeFlags = [], onProgress = () => undefined } = {},
+  ) {
     const path = fileURLToPath(new URL(`../${file}`, import.meta.url))
-    const started = fork(path, [JSON.stringify(task)], { execArgv: [...nodeFlags] })
+    const started = fork(path, [JSON.stringify(task)], { execPath: node, execArgv: [...nodeFlags] })
     running.add(started)
     started.once('exit', () => running.delete(started))
     const child = new Child(started, onProgress)

@@ -5,6 +5,7 @@
  * @property {number} rounds
  * @property {number} seconds measured in each round
  * @property {number} receivers how many the registry is filled with
+ * @property {number} runs how many are parked
  * @property {string} folder for files; removed at the end
  * @property {(text: string) => void} progress
  */

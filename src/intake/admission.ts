@@ -98,6 +98,11 @@ export class Admission {
     return this.#refused(reply, receiver)
   }
 
+  /** A receiver that is about to be called: its first request need not be looked up. */
+  expect(receiver: ReceiverRecord): void {
+    this.#cache.put(receiver)
+  }
+
   /** What the sender of a request reads that nobody receives. */
   unknown(): Reply {
     return this.#refused(problem('not-found'), undefined)

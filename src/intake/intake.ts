@@ -71,6 +71,11 @@ export class Intake {
     this.node = (request, response, next) => this.#node(request, response, next)
   }
 
+  /** A receiver that is about to be called: its first request need not be looked up. */
+  expect(receiver: ReceiverRecord): void {
+    this.#admission.expect(receiver)
+  }
+
   /** Puts something in without HTTP. A `deliveryId` that came before is accepted without effect. */
   async accept(
     receiver: ReceiverRecord,

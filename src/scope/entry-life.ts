@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { soon } from '../core/clock.js'
 import { ScopeEndedError } from '../errors.js'
 import { currentContext } from './context.js'
@@ -27,6 +28,7 @@ export class EntryLife {
 
   constructor(whenOver: WhenOver) {
     this.whenOver = whenOver
+    setMaxListeners(0, this.#controller.signal) // each step under way listens: that is no leak
   }
 
   get signal(): AbortSignal {

@@ -25,7 +25,7 @@ export class Numbers {
       verb: 'wait',
       at: { ...this.#verb, n },
       anew: this.#givenBack.has(n),
-      begin: () => Promise.resolve(target),
+      begin: () => Promise.resolve({ target }),
       onGiveUp: () => {
         this.#taken.delete(n)
         this.#givenBack.add(n)

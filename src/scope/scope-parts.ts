@@ -20,7 +20,7 @@ export interface ScopeParts extends EntryParts {
    */
   readonly toReceiver: (options: ChildOptions<unknown>) => {
     readonly patch: SettingsPatch
-    readonly attach: (receiverId: string) => void
+    readonly attach: (receiver: ReceiverRecord) => void
     readonly detach: (receiverId: string) => void
   }
   readonly toUrl: (token: string) => string

@@ -38,10 +38,23 @@ export interface ScopeWaitOptions<T, F> {
   /** A wait of this number was given up before. */
   readonly anew?: boolean
   /** What it is for: known at once, or when what goes before has been done. */
-  readonly begin: () => Promise<WaitTarget>
+  readonly begin: () => Promise<Beginning>
   /** What the caller gets of an end; throws what he gets instead. Time-outs and cancellations are not its business. */
   readonly toValue: (end: WaitEnd) => T | Promise<T>
   readonly onGiveUp?: () => void
+}
+
+/** What a wait is for, once that is known. */
+export interface Beginning {
+  readonly target: WaitTarget
+  /** It has only just been made: nothing is there to be found. */
+  readonly fresh?: Freshness
+}
+
+export interface Freshness {
+  readonly deadlineAt?: number
+  /** The deadline, or when the receiver expires, whichever is first. */
+  readonly lookAgainAt?: number
 }
 
 const ALL_ENDS: readonly WaitEndType[] = [
@@ -163,13 +176,14 @@ class ScopeWait<T, F> implements OpenWait {
     try {
       const refusal = this.#entry.refusal()
       if (refusal !== undefined) return void (await refusal)
-      this.#target = await this.#entry.perform(() => this.#how.begin())
+      const { target, fresh } = await this.#entry.perform(() => this.#how.begin())
+      this.#target = target
       if (this.#entry.isOver) return
       if (this.#entry.isClosing) this.cancel() // its code returned meanwhile
       if (!this.#pending.pending) return this.#how.onGiveUp?.()
       this.#entry.begin(this)
-      this.#watch(this.#target)
-      this.look()
+      this.#watch(target)
+      if (fresh === undefined || !this.#waitOn(fresh)) this.look()
     } catch (error) {
       this.#rest()
       this.#pending.fail(error)
@@ -211,8 +225,20 @@ class ScopeWait<T, F> implements OpenWait {
       return await this.#settle(outcome.end)
     }
     this.#anew = false
-    this.#fixedDeadlineAt = outcome.deadlineAt
-    const next = outcome.lookAgainAt ?? outcome.deadlineAt
+    this.#lookAgain(outcome)
+  }
+
+  /** P1, without a first look where it would be in vain. `false`: there is a reason to look. */
+  #waitOn(fresh: Freshness): boolean {
+    const isDue = fresh.lookAgainAt !== undefined && fresh.lookAgainAt <= this.#now
+    if (isDue || this.#entry.cancellation !== undefined) return false
+    this.#lookAgain(fresh)
+    return true
+  }
+
+  #lookAgain({ deadlineAt, lookAgainAt }: Freshness): void {
+    this.#fixedDeadlineAt = deadlineAt
+    const next = lookAgainAt ?? deadlineAt
     this.#stopTimer()
     if (next === undefined || !this.#pending.pending) return
     this.#stopTimer = after(this.#entry.parts.clock, Math.max(0, next - this.#now), () => this.look())
@@ -307,7 +333,7 @@ function watchedOf(target: WaitTarget): readonly Watched[] {
     case 'exchange':
       return [
         { kind: 'receiver', id: target.receiverId },
-        { kind: 'delivery', id: target.deliveryId },
+        { kind: 'dead', id: target.deliveryId }, // that it was delivered ends nothing
       ]
   }
 }

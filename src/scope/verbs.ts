@@ -26,7 +26,7 @@ import { raceInScope } from './racing.js'
 import { ScopeCallback } from './scope-callback.js'
 import type { ScopeEntry } from './scope-entry.js'
 import type { ScopeParts } from './scope-parts.js'
-import { deadlineOf, scopeWait } from './scope-wait.js'
+import { deadlineOf, type Freshness, scopeWait } from './scope-wait.js'
 import { checkStep, step } from './steps.js'
 
 // The verbs of a scope: of a run, of a callback in hand, or of a callback that was read within one of those.
@@ -63,7 +63,7 @@ export class ScopeVerbs implements Scope {
     const { patch, attach, detach } = this.#toReceiver(options)
     return await this.#entry.perform(async () => {
       const { receiver } = (await this.#entry.recall(at, 'spawn')) ?? (await spawnNew(this.#entry, at, patch))
-      attach(receiver.id)
+      attach(receiver)
       this.#entry.atEnd(() => detach(receiver.id))
       return new OwnReceiver<T>(at, receiver, {
         entry: this.#entry,
@@ -109,9 +109,10 @@ export class ScopeVerbs implements Scope {
           begun = isToResend(known) ? await exchangeAgain(this.#entry, at, { parts, deadlineAt }) : known
         }
         const { receiver, deliveryId } = begun
-        attach(receiver.id)
+        attach(receiver)
         this.#entry.atEnd(() => detach(receiver.id))
-        return { type: 'exchange', receiverId: receiver.id, deliveryId }
+        const target = { type: 'exchange', receiverId: receiver.id, deliveryId } as const
+        return known === undefined ? { target, fresh: toFreshness(receiver, deadlineAt) } : { target }
       },
       toValue: async end => {
         if (begun !== undefined && end.type === 'callback') {
@@ -169,7 +170,7 @@ export class ScopeVerbs implements Scope {
       verb: 'sleep',
       succeeds: ['timed_out'],
       at,
-      begin: () => Promise.resolve({ type: 'time' }),
+      begin: () => Promise.resolve({ target: { type: 'time' } }),
       toValue: () => undefined,
     })
   }
@@ -229,6 +230,14 @@ export class ScopeVerbs implements Scope {
     const scope = new ScopeVerbs(this.#entry, this.#parts, callback.id)
     return new ScopeCallback(callback, data, { receiver, scope, respond: this.#parts.respond })
   }
+}
+
+function toFreshness({ expiresAt }: ReceiverRecord, deadlineAt: number | undefined): Freshness {
+  const lookAgainAt = Math.min(expiresAt ?? Number.POSITIVE_INFINITY, deadlineAt ?? Number.POSITIVE_INFINITY)
+  return definedOnly({
+    deadlineAt,
+    lookAgainAt: lookAgainAt === Number.POSITIVE_INFINITY ? undefined : lookAgainAt,
+  })
 }
 
 function endError(end: WaitEnd, what: string): Error {

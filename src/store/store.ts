@@ -39,7 +39,7 @@ export type Outcome<N extends CommandName> = ReturnType<Commands[N]>
 export type Wake =
   | { readonly kind: 'receiver'; readonly receiverId: string }
   | { readonly kind: 'answer'; readonly callbackId: string }
-  | { readonly kind: 'delivery'; readonly deliveryId: string }
+  | { readonly kind: 'delivery' | 'dead'; readonly deliveryId: string }
   | { readonly kind: 'run'; readonly runId: string }
   | { readonly kind: 'outbox' }
   | { readonly kind: 'runs' }

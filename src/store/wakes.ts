@@ -26,17 +26,20 @@ export const wakesAfter: {
   leave: (_, leftovers) => [...leftovers.map(leftover => receiver(leftover.receiverId)), OUTBOX, RUNS],
   sweep: (_, { ended, expiredDeliveryIds }) => [
     ...ended.map(leftover => receiver(leftover.receiverId)),
-    ...expiredDeliveryIds.map(delivery),
+    ...expiredDeliveryIds.flatMap(died),
     ...(ended.length + expiredDeliveryIds.length > 0 ? [RUNS] : []),
   ],
   send: (_, outcome) => (outcome.type === 'sent' && outcome.created ? [OUTBOX] : []),
   recordAttempt: ({ claim, next }, outcome) => {
     if (outcome === 'lost') return []
-    return next.status === 'due' && outcome === 'recorded' ? [OUTBOX] : [delivery(claim.deliveryId), RUNS]
+    if (outcome !== 'recorded') return [...died(claim.deliveryId), RUNS]
+    if (next.status === 'due') return [OUTBOX]
+    const ended = next.status === 'dead' ? died(claim.deliveryId) : [delivery(claim.deliveryId)]
+    return [...ended, RUNS]
   },
   releaseDelivery: () => [OUTBOX],
   reclaimDeliveries: (_, count) => (count > 0 ? [OUTBOX] : []),
-  cancelDelivery: (input, done) => (done ? [delivery(input.deliveryId), RUNS] : []),
+  cancelDelivery: (input, done) => (done ? [...died(input.deliveryId), RUNS] : []),
   beginExchange: (_, outcome) => (outcome.type === 'begun' && outcome.created ? [OUTBOX] : []),
   takeAnswer: (input, outcome) => {
     if (outcome.type === 'taken') return [delivery(input.deliveryId)]
@@ -75,6 +78,7 @@ export const wakesBefore: {
   exchangeInScope: () => [OUTBOX],
   resendInScope: () => [OUTBOX],
   startRun: () => [RUNS],
+  endRun: ({ claim, end }) => (end.status === 'due' ? [] : [run(claim.runId)]),
 }
 
 const OUTBOX: Wake = { kind: 'outbox' }
@@ -86,6 +90,10 @@ function receiver(receiverId: string): Wake {
 
 function run(runId: string): Wake {
   return { kind: 'run', runId }
+}
+
+function died(deliveryId: string): readonly Wake[] {
+  return [delivery(deliveryId), { kind: 'dead', deliveryId }]
 }
 
 function delivery(deliveryId: string): Wake {

@@ -14,6 +14,8 @@ import type { StoreSession, Wake } from './store.js'
 export type Watched =
   | { readonly kind: 'receiver'; readonly id: string }
   | { readonly kind: 'delivery'; readonly id: string }
+  /** A delivery, for whom it matters only that it cannot be made. */
+  | { readonly kind: 'dead'; readonly id: string }
   | { readonly kind: 'answer'; readonly id: string }
   | { readonly kind: 'run'; readonly id: string }
   | { readonly kind: 'outbox' }
@@ -30,6 +32,7 @@ export class Watch {
   readonly #looks = {
     receiver: new Map<string, Set<Look>>(),
     delivery: new Map<string, Set<Look>>(),
+    dead: new Map<string, Set<Look>>(),
     answer: new Map<string, Set<Look>>(),
     run: new Map<string, Set<Look>>(),
     outbox: new Map<string, Set<Look>>(),
@@ -105,17 +108,20 @@ export class Watch {
   async #ask(): Promise<void> {
     this.#wake({ kind: 'outbox' })
     this.#wake({ kind: 'runs' })
-    const { receiver, delivery, answer, run } = this.#looks
-    if (receiver.size + delivery.size + answer.size + run.size === 0) return
+    const { receiver, delivery, dead, answer, run } = this.#looks
+    if (receiver.size + delivery.size + dead.size + answer.size + run.size === 0) return
     const news = await this.#session.news({
       now: this.#clock.now(),
       receiverIds: [...receiver.keys()],
-      deliveryIds: [...delivery.keys()],
+      deliveryIds: [...new Set([...delivery.keys(), ...dead.keys()])],
       callbackIds: [...answer.keys()],
       runIds: [...run.keys()],
     })
     for (const receiverId of news.receiverIds) this.#wake({ kind: 'receiver', receiverId })
-    for (const deliveryId of news.deliveryIds) this.#wake({ kind: 'delivery', deliveryId })
+    for (const deliveryId of news.deliveryIds) {
+      this.#wake({ kind: 'delivery', deliveryId })
+      this.#wake({ kind: 'dead', deliveryId })
+    }
     for (const callbackId of news.callbackIds) this.#wake({ kind: 'answer', callbackId })
     for (const runId of news.runIds) this.#wake({ kind: 'run', runId })
   }
@@ -126,6 +132,7 @@ function idOf(wake: Wake): string {
     case 'receiver':
       return wake.receiverId
     case 'delivery':
+    case 'dead':
       return wake.deliveryId
     case 'answer':
       return wake.callbackId

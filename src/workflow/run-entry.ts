@@ -135,6 +135,7 @@ export class RunEntry {
       random,
     })
     const claim = this.#claim
+    this.#stopWatching() // its own end is no news, and what is cancelled from now on the store judges
     const told = await this.#entry.ask(() => session.endRun({ claim, now: clock.now(), end }))
     if (told) this.#tell(end, outcome)
     else this.#parts.logger.warn(this.#facts, 'a run was taken over before its end was recorded; it goes on')

@@ -2,6 +2,7 @@ import { ServerClosedError } from '../../src/errors.js'
 import { Intake } from '../../src/intake/intake.js'
 import { toReceiverSettings } from '../../src/intake/receiver-settings.js'
 import { Sources } from '../../src/intake/sources.js'
+import type { ReceiverRecord } from '../../src/model/receiver.js'
 import type { Run, Workflow, WorkflowOptions } from '../../src/model/scope.js'
 import { type Observation, toReceiverUrl, toServerSettings } from '../../src/options.js'
 import { Mailboxes } from '../../src/receiver/mailboxes.js'
@@ -99,7 +100,7 @@ export async function openBench({
     ...common,
     toReceiver: options => {
       const { patch, code } = toReceiverSettings(options, sources)
-      const attach = (id: string) => sources.attach(id, code)
+      const attach = ({ id }: ReceiverRecord) => sources.attach(id, code)
       return { patch, attach, detach: id => sources.detach(id) }
     },
     toUrl: token => toReceiverUrl(settings, token),

@@ -11,7 +11,7 @@ import { nextTurn, Turns, takeInTurns } from './turns.js'
 import { toKnown } from './verbs.js'
 
 /** How much of its memory comes with a run. */
-const FIRST_PAGE = 256
+const FIRST_PAGE = 16
 
 /** How runs begin, and who has them. */
 export function runCommands(

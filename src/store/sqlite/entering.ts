@@ -1,5 +1,6 @@
 import { optional } from '../optional.js'
 import type { ClaimedRun, ClaimRunsOutcome } from '../running.js'
+import type { RecallOutcome } from '../scoping.js'
 import type { Input } from '../store.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import type { Memories } from './memories.js'
@@ -11,7 +12,7 @@ type ClaimInput = Input<'claimRuns'>
 const LARGEST_CLAIM_BYTES = 8 * 1024 * 1024
 
 /** How many memories come with a run. */
-const FIRST_PAGE = 256
+const FIRST_PAGE = 16
 
 /** A workflow with something due, and how many of it may be taken. */
 interface Open {
@@ -102,8 +103,12 @@ export class Entering implements Part<'claimRuns'> {
     if (row.status === 'parked') this.#parts.waits.clear(row.no)
     const input = this.#input.get(row.no)?.input ?? new Uint8Array()
     const run = toRun({ ...row, status: 'running', attempt: row.attempt + 1, input })
-    const memory = this.#memories.recall({ scopeId: row.id, limit: FIRST_PAGE, now })
-    return { run, fence: row.fence + 1, memory }
+    return { run, fence: row.fence + 1, memory: this.#firstPage(row, now) }
+  }
+
+  #firstPage({ id, fence }: RunRow, now: number): RecallOutcome {
+    if (fence === 0) return { memories: [] } // nobody has written anything for it yet
+    return this.#memories.recall({ scopeId: id, limit: FIRST_PAGE, now })
   }
 
   #nextDueAt(withRoom: readonly Open[]): number | undefined {

@@ -8,7 +8,7 @@ import { Bodies } from './bodies.js'
 import type { EngineParts } from './engine-parts.js'
 import type { Receivers } from './receivers.js'
 import { CALLBACK_COLUMNS, type CallbackRow, toRecord } from './rows.js'
-import { storable } from './values.js'
+import { optional, storable } from './values.js'
 
 type MemoryRow = MemoryColumns & MemoryKey & { readonly ordinal: number }
 
@@ -43,6 +43,7 @@ export class Memories {
   readonly #insert
   readonly #update
   readonly #delete
+  readonly #extent
   readonly #sizes
   readonly #page
   readonly #callback
@@ -66,11 +67,15 @@ export class Memories {
       'update memories set facts = ?, size = ?, bytes = ? where scope = ? and ordinal = ?',
     )
     this.#delete = db.prepare('delete from memories where scope = ? and ordinal = ?')
+    this.#extent = db.prepare<{ count: number; size: number | null }>(`
+      select count(*) as count, sum(size) as size from (
+        select size from memories where scope = ? and ordinal > ? order by ordinal limit ?
+      ) page`)
     this.#sizes = db.prepare<{ ordinal: number; size: number }>(
       'select ordinal, size from memories where scope = ? and ordinal > ? order by ordinal limit ?',
     )
     this.#page = db.prepare<MemoryRow>(
-      `select ${columns} from memories where scope = ? and ordinal > ? and ordinal <= ? order by ordinal`,
+      `select ${columns} from memories where scope = ? and ordinal > ? order by ordinal limit ?`,
       ['bytes'],
     )
     this.#callback = db.prepare<CallbackRow>(`select ${CALLBACK_COLUMNS} from callbacks where id = ?`, [
@@ -132,14 +137,16 @@ export class Memories {
 
   #pageAfter(scopeId: string, after: number, limit: number, now: number): RecallOutcome {
     const most = Math.min(limit, LARGEST_PAGE)
-    const sizes = this.#sizes.all(scopeId, after, most + 1)
-    const count = this.#fitting(sizes.slice(0, most))
-    const last = sizes[count - 1]?.ordinal
-    if (last === undefined) return { memories: [] }
-    const memories = this.#page
-      .all(scopeId, after, last)
-      .map(row => ({ at: { part: row.part, key: row.key, n: row.n }, memory: this.#toMemory(row, now) }))
-    return { memories, ...(count < sizes.length ? { next: last } : {}) }
+    const { count, size } = this.#extent.get(scopeId, after, most + 1) ?? { count: 0, size: null }
+    if (count === 0) return { memories: [] }
+    const isSmall = (size ?? 0) <= LARGEST_PAGE_BYTES && this.#parts.budget.take(size ?? 0)
+    const fitting = isSmall ? Math.min(count, most) : this.#fitting(this.#sizes.all(scopeId, after, most))
+    const rows = this.#page.all(scopeId, after, fitting)
+    const memories = rows.map(row => ({
+      at: { part: row.part, key: row.key, n: row.n },
+      memory: this.#toMemory(row, now),
+    }))
+    return { memories, ...optional('next', fitting < count ? rows.at(-1)?.ordinal : undefined) }
   }
 
   /** How many of them the page has room for. */

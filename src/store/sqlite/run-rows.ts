@@ -24,6 +24,26 @@ export interface RunRow {
 
 export type WholeRunRow = RunRow & { readonly input: Uint8Array }
 
+/** As it is written for a run that is new. */
+export function toNewRow(
+  given: Pick<WholeRunRow, 'no' | 'id' | 'workflow' | 'key' | 'started_at' | 'due_at' | 'input'>,
+): WholeRunRow {
+  return {
+    ...given,
+    status: 'due',
+    fence: 0,
+    attempt: 0,
+    failures: 0,
+    crashes: 0,
+    cancellation: 'none',
+    cancel_reason: null,
+    ended_at: null,
+    result_type: null,
+    result: null,
+    blames: null,
+  }
+}
+
 export function toRun(row: WholeRunRow): RunRecord {
   const { status } = row
   const isQueued = status === 'due' || status === 'parked'

@@ -5,7 +5,7 @@ import type { Input } from '../store.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import type { FindingRuns } from './finding-runs.js'
 import type { Memories } from './memories.js'
-import { toRun, type WholeRunRow } from './run-rows.js'
+import { toNewRow, toRun, type WholeRunRow } from './run-rows.js'
 import type { EnteredScope, Scopes } from './scopes.js'
 import { type Settling, toBlamed } from './settling.js'
 import { storable, toInstant } from './values.js'
@@ -154,8 +154,20 @@ export class Runs
   #findOrInsert({ runId, workflow, key, input, dueAt, now }: StartRunInput): WholeRunRow {
     const names = [storable(workflow, 'the name of a workflow'), storable(key, 'the key of a run')] as const
     const due = toInstant(dueAt)
-    const inserted = this.#insert.get(runId, ...names, Math.max(now, due), due)
-    if (inserted !== undefined) this.#insertInput.run(inserted.no, input)
+    const startedAt = Math.max(now, due)
+    const inserted = this.#insert.get(runId, ...names, startedAt, due)
+    if (inserted !== undefined) {
+      this.#insertInput.run(inserted.no, input)
+      return toNewRow({
+        no: inserted.no,
+        id: runId,
+        workflow,
+        key,
+        started_at: startedAt,
+        due_at: due,
+        input,
+      })
+    }
     const row = this.#parts.finding.byKey(workflow, key)
     if (row === undefined) throw new Error('a run that was just started is not there')
     return row

@@ -94,13 +94,16 @@ export const waking: Area = {
         const delivered = await trial.takeDelivery('endpoint:app')
         await trial.record(delivered, { status: 'delivered' })
         await log.expect({ kind: 'delivery', deliveryId: delivered.delivery.id })
+        assert.equal(log.has({ kind: 'dead', deliveryId: delivered.delivery.id }), false)
         const cancelled = await trial.queue('endpoint:app')
         await trial.session.cancelDelivery({ deliveryId: cancelled, now: trial.now })
         await log.expect({ kind: 'delivery', deliveryId: cancelled })
+        await log.expect({ kind: 'dead', deliveryId: cancelled })
         const expired = await trial.queue('endpoint:app', { deadlineAt: trial.now + MINUTE })
         trial.pass(MINUTE)
         await trial.sweep()
         await log.expect({ kind: 'delivery', deliveryId: expired })
+        await log.expect({ kind: 'dead', deliveryId: expired })
       },
     },
     {

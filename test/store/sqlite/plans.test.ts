@@ -14,6 +14,8 @@ const READ_WHOLE = [
   'SCAN nodes USING COVERING INDEX nodes_over',
   // Ends that no sweep has told of, up to its limit.
   'SCAN m USING INDEX mailboxes_untold',
+  // What a page of memories comes to, up to its limit.
+  'SCAN page',
   // In order, up to its limit.
   'SCAN origins USING COVERING INDEX origins_due',
 ]
