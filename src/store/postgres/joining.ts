@@ -9,7 +9,7 @@ export function joinTransaction(transaction: Transaction, schema: string): Joine
   const statement = `select ${quoted(schema)}.within_transaction($1::jsonb) as outcome`
   const carryOut = async <N extends CommandName>(name: N, input: Input<N>): Promise<Outcome<N>> => {
     const { rows } = await transaction.query(statement, [toWire({ name, input })])
-    return fromWire(name, outcomeOf(rows))
+    return fromWire(name, outcomeOf(rows), input)
   }
   return {
     send: input => carryOut('send', input),

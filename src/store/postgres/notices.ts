@@ -181,7 +181,8 @@ function toText(wake: Wake): string {
     case 'answer':
       return `answer:${wake.callbackId}`
     case 'delivery':
-      return `delivery:${wake.deliveryId}`
+    case 'dead':
+      return `${wake.kind}:${wake.deliveryId}`
     case 'run':
       return `run:${wake.runId}`
     case 'outbox':
@@ -199,6 +200,7 @@ function fromText(text: string): Wake | undefined {
     case 'answer':
       return { kind, callbackId: id }
     case 'delivery':
+    case 'dead':
       return { kind, deliveryId: id }
     case 'run':
       return { kind, runId: id }

@@ -1,6 +1,7 @@
 import type { CallbackState } from '../../model/callback.js'
 import { hasSameTarget, type Lane } from '../../model/delivery.js'
 import type { BeginExchangeInput, BeginExchangeOutcome, TakeAnswerOutcome } from '../exchanging.js'
+import { optional } from '../optional.js'
 import type { Input } from '../store.js'
 import type { Claiming } from './claiming.js'
 import type { EngineParts, Part } from './engine-parts.js'
@@ -8,7 +9,6 @@ import type { Mailbox } from './mailboxes.js'
 import type { Outbox } from './outbox.js'
 import type { Receivers } from './receivers.js'
 import { CALLBACK_COLUMNS, type CallbackRow } from './rows.js'
-import { optional } from '../optional.js'
 import { storable } from './values.js'
 
 interface ExchangeRow {

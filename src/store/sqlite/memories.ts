@@ -3,12 +3,13 @@ import { forgetFailures } from '../../model/forgetting.js'
 import type { Memory, MemoryKey } from '../../model/memory.js'
 import type { ReceiverRecord } from '../../model/receiver.js'
 import { type CallbackIds, type MemoryColumns, toColumns, toMemory } from '../memory-facts.js'
+import { optional } from '../optional.js'
 import type { RecallInput, RecallOutcome, Remembered } from '../scoping.js'
 import { Bodies } from './bodies.js'
 import type { EngineParts } from './engine-parts.js'
 import type { Receivers } from './receivers.js'
 import { CALLBACK_COLUMNS, type CallbackRow, toRecord } from './rows.js'
-import { optional, storable } from './values.js'
+import { storable } from './values.js'
 
 type MemoryRow = MemoryColumns & MemoryKey & { readonly ordinal: number }
 

@@ -6,6 +6,7 @@ import {
   type MemoryKey,
   type Verb,
 } from '../../model/memory.js'
+import { optional } from '../optional.js'
 import type { BegunExchange } from '../scoping.js'
 import type { Input, Outcome } from '../store.js'
 import type { Part } from './engine-parts.js'
@@ -15,7 +16,6 @@ import type { Known, Memories } from './memories.js'
 import type { Outbox } from './outbox.js'
 import type { Receivers } from './receivers.js'
 import type { EnteredScope, Scopes } from './scopes.js'
-import { optional } from '../optional.js'
 
 export interface VerbParts {
   readonly scopes: Scopes

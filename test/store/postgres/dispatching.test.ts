@@ -1,9 +1,7 @@
 import { beforeAll, expect, it } from 'vitest'
 import type { Lane } from '../../../src/model/delivery.js'
-import { migrate } from '../../../src/store/postgres/migrate.js'
-import { createPostgres } from '../../../src/store/postgres/postgres.js'
 import { DAY, MINUTE, SECOND, Trial } from '../../../src/testing/conformance/trial.js'
-import { newSchema, testPool } from './support/schema.js'
+import { makeSchema, newSchema, storeIn, testPool } from './support/schema.js'
 
 // What the bug would look like: a written-out URL whose message is due, and nobody sends it, because others are in front of it
 // that cannot be sent. Nobody tells the store the names of these lanes, so it has to find what is due in them.
@@ -14,11 +12,11 @@ const FLOOD = 1_200
 const MANY_LANES = 2_300
 
 const schema = newSchema()
-beforeAll(() => migrate(testPool(), schema))
+beforeAll(() => makeSchema(schema))
 
 async function run(story: (trial: Trial) => Promise<void>): Promise<void> {
   await testPool().query(`truncate ${schema}.deliveries, ${schema}.messages`)
-  const store = createPostgres({ pool: testPool(), schema, migrate: false, judgesBy: 'commands' })
+  const store = storeIn(schema)
   await Trial.run(async () => store, story)
 }
 

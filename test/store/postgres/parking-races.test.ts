@@ -1,9 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { InvalidOptionsError } from '../../../src/errors.js'
 import type { WaitTarget } from '../../../src/model/memory.js'
-import { migrate } from '../../../src/store/postgres/migrate.js'
-import { createPostgres } from '../../../src/store/postgres/postgres.js'
-import type { Store, StoreSession } from '../../../src/store/store.js'
+import type { StoreSession } from '../../../src/store/store.js'
 import {
   cancelRun,
   claimedIds,
@@ -24,18 +22,16 @@ import {
 } from '../../../src/testing/conformance/entered-scope.js'
 import { MINUTE, Trial } from '../../../src/testing/conformance/trial.js'
 import { HeldPool } from './support/held-pool.js'
-import { newSchema, testPool } from './support/schema.js'
+import { makeSchema, newSchema, storeIn } from './support/schema.js'
 
 // What would be wrong without it: a run that is parked at the moment in which its callback arrives sleeps beside it, for
 // ever or until its deadline. So one of the two is stopped here between its work and its commit, and the other comes.
 
 let schema: string
-const storeOn = (pool: Parameters<typeof createPostgres>[0]['pool']): Store =>
-  createPostgres({ pool, schema, migrate: false, judgesBy: 'commands' })
 
 beforeAll(async () => {
   schema = newSchema()
-  await migrate(testPool(), schema)
+  await makeSchema(schema)
 }, 60_000)
 
 /** The first command is done and not committed when the second comes. What the second was told. */
@@ -45,7 +41,7 @@ async function during<T>(
 ): Promise<T> {
   const held = await HeldPool.begin()
   try {
-    await first(await storeOn(held).open())
+    await first(held.session(schema))
     const outcome = second()
     await held.isWaitedFor(outcome)
     await held.commit()
@@ -56,7 +52,7 @@ async function during<T>(
 }
 
 const onStore = (story: (trial: Trial) => Promise<void>) => () =>
-  Trial.run(async () => storeOn(testPool()), story)
+  Trial.run(async () => storeIn(schema), story)
 
 /** What a run may be parked for, how it comes about, and in which command. */
 const ENDS: readonly [
@@ -163,7 +159,7 @@ describe('two nodes at one moment', () => {
       const workflows = { [workflow]: 2 }
       const held = await HeldPool.begin()
       try {
-        const other = await storeOn(held).open()
+        const other = held.session(schema)
         const { claimed } = await other.claimRuns({ epoch, now, limit: 2, workflows })
         const first = claimed.map(({ run }) => run.id)
         const second = await claimedIds(trial, { limit: 2, workflows })

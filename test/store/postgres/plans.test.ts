@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { migrate } from '../../../src/store/postgres/migrate.js'
-import { createPostgres } from '../../../src/store/postgres/postgres.js'
 import type { Store } from '../../../src/store/store.js'
 import {
   cancelRun,
@@ -19,7 +17,7 @@ import {
 } from '../../../src/testing/conformance/entered-scope.js'
 import { DAY, LEASE, MINUTE, SECOND, Trial } from '../../../src/testing/conformance/trial.js'
 import { WatchedPool } from './support/plans.js'
-import { newSchema, testPool } from './support/schema.js'
+import { makeSchema, newSchema, storeIn, testPool } from './support/schema.js'
 
 // What would be wrong without it: a statement that looks at every row is fast in every test and stops the server with a
 // million receivers. So every table is large here, nearly all of it none of the command's business, and each scan is
@@ -202,9 +200,9 @@ describe.each(['before they were filled', 'when they were full'])('statistics ma
 
   beforeAll(async () => {
     const schema = newSchema()
-    await migrate(testPool(), schema)
+    await makeSchema(schema)
     await fill(schema, made === 'when they were full')
-    store = createPostgres({ pool: watched.pool, schema, migrate: false, judgesBy: 'commands' })
+    store = storeIn(schema, watched.pool)
   }, 120_000)
 
   afterAll(() => watched.pool.end())

@@ -1,12 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { migrate } from '../../../src/store/postgres/migrate.js'
-import { createPostgres } from '../../../src/store/postgres/postgres.js'
 import type { StoreSession } from '../../../src/store/store.js'
 import { enterCallback } from '../../../src/testing/conformance/entered-callback.js'
 import { enterRun } from '../../../src/testing/conformance/entered-run.js'
 import { NOTHING_SWEPT, sweepAll } from '../../../src/testing/conformance/sweeps.js'
 import { DAY, HOUR, LEASE, MINUTE, Trial } from '../../../src/testing/conformance/trial.js'
-import { newSchema, testPool } from './support/schema.js'
+import { makeSchema, newSchema, storeIn, testPool } from './support/schema.js'
 
 // What the bug would look like: a sweep that stands still, or stops others, because somebody holds one of its rows; an end that
 // two nodes tell of; something that is kept for ever, or goes too early.
@@ -15,13 +13,13 @@ let schema = ''
 
 beforeEach(async () => {
   schema = newSchema()
-  await migrate(testPool(), schema)
+  await makeSchema(schema)
 })
 
 afterEach(() => testPool().query(`drop schema ${schema} cascade`))
 
 function run(story: (trial: Trial) => Promise<void>): Promise<void> {
-  const store = createPostgres({ pool: testPool(), schema, migrate: false, judgesBy: 'commands' })
+  const store = storeIn(schema)
   return Trial.run(async () => store, story)
 }
 

@@ -1,5 +1,10 @@
 import type pg from 'pg'
+import { systemClock } from '../../../../src/core/clock.js'
+import { createSession } from '../../../../src/store/group-commit.js'
+import { Connections } from '../../../../src/store/postgres/connections.js'
+import { PostgresExecutor } from '../../../../src/store/postgres/executor.js'
 import type { Client, Pool } from '../../../../src/store/postgres/pool.js'
+import type { StoreSession } from '../../../../src/store/store.js'
 import { testPool } from './schema.js'
 
 /** A pool whose statements have been carried out, and are not committed until it is told to: a node between the two. */
@@ -20,13 +25,27 @@ export class HeldPool implements Pool {
     return new HeldPool(client, rows[0]?.pid ?? 0)
   }
 
-  query(text: string, values?: unknown[]): Promise<pg.QueryResult> {
-    return this.#client.query(text, values)
-  }
-
   /** Everything happens on the one connection. */
   async connect(): Promise<Client> {
-    return { query: (text, values) => this.query(text, values), release: () => {} }
+    return {
+      query: (text, values) => this.#client.query(text, values),
+      release: () => {},
+      on: () => {},
+    }
+  }
+
+  /** It wakes nobody, and hears of nothing. */
+  session(schema: string): StoreSession {
+    const connections = new Connections(this, systemClock)
+    return createSession(
+      new PostgresExecutor({
+        connections,
+        schema,
+        judgesBy: 'commands',
+        onDone: () => {},
+        close: async () => {},
+      }),
+    )
   }
 
   /** Resolves when somebody waits for what is locked here, or this one is done without having waited. */

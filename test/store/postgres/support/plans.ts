@@ -28,7 +28,7 @@ export class WatchedPool {
   constructor() {
     this.pool = new pg.Pool({
       connectionString: process.env.LONGLINE_TEST_POSTGRES,
-      max: 1,
+      max: 2, // one listens
       allowExitOnIdle: true,
       options: [
         '-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0',

@@ -7,6 +7,7 @@ import {
   SETTINGS,
 } from '../../../../src/store/postgres/create-postgres.js'
 import { migrate } from '../../../../src/store/postgres/migrate.js'
+import type { Pool } from '../../../../src/store/postgres/pool.js'
 import type { Store } from '../../../../src/store/store.js'
 
 let pool: pg.Pool | undefined
@@ -29,10 +30,23 @@ let emptied: string | undefined
 /** An empty store, in a schema that this process uses again for each: making one takes longer than emptying it. */
 export async function emptyStore(settings: Partial<PostgresSettings> = {}): Promise<Store> {
   const schema = emptied ?? newSchema()
-  if (emptied === undefined) await migrate(new Connections(testPool(), systemClock), schema)
+  if (emptied === undefined) await makeSchema(schema)
   else await empty(schema)
   emptied = schema
-  return createPostgres(async () => ({ pool: testPool(), end: async () => {} }), {
+  return storeIn(schema, testPool(), settings)
+}
+
+export function makeSchema(schema: string): Promise<void> {
+  return migrate(new Connections(testPool(), systemClock), schema)
+}
+
+/** The store in a schema that is there, judged by the instants of its commands. */
+export function storeIn(
+  schema: string,
+  pool: Pool = testPool(),
+  settings: Partial<PostgresSettings> = {},
+): Store {
+  return createPostgres(async () => ({ pool, end: async () => {} }), {
     ...SETTINGS,
     schema,
     migrate: false,
