@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { intake } from './intake.mjs'
 import { latency } from './latency.mjs'
 import { parked } from './parked.mjs'
+import { postgres } from './postgres.mjs'
 import { receivers } from './receivers.mjs'
 import { reentry } from './reentry.mjs'
 import { roundtrip } from './roundtrip.mjs'
@@ -16,7 +17,7 @@ import { describeMachine } from './support/machine.mjs'
 import { toText } from './support/result.mjs'
 
 /** @type {Record<string, (settings: import('./support/result.mjs').Settings) => Promise<import('./support/result.mjs').Result>>} */
-const questions = { intake, latency, receivers, roundtrip, reentry, parked }
+const questions = { intake, latency, receivers, roundtrip, reentry, parked, postgres }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
  * @property {number} rss bytes resident
  * @property {number} cpu microseconds of processor time so far, of all its threads
  * @property {import('./load.mjs').LoadResult} load
+ * @property {number} drained callbacks that a node has handled when nothing is left
  * @property {import('../servers/latency.mjs').LatencyResult} latency
  * @property {import('./roundtrips.mjs').RoundTripsResult} together
  * @property {import('./roundtrips.mjs').RoundTripsResult} alone
