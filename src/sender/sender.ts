@@ -85,7 +85,9 @@ export class Sender {
     this.#dispatcher.look() // what waits for it can be sent now
     return {
       name,
-      send: async (...given: [Omit<Message, 'to'>] | [string, Omit<Message, 'to'>, (JoinOptions | undefined)?]) => {
+      send: async (
+        ...given: [Omit<Message, 'to'>] | [string, Omit<Message, 'to'>, (JoinOptions | undefined)?]
+      ) => {
         // A key that is there and undefined is a mistake, and not a message without a key.
         const key = given.length === 1 ? undefined : checkKey(given[0], 'The key of a message')
         const [message, options] = given.length === 1 ? given : [given[1], given[2]]

@@ -210,7 +210,7 @@ describe('what is refused', () => {
     const client = await begin()
     const joined = { within: client } as never
     await expect(server.send({ to: app } as never, joined)).rejects.toThrow(/^The key of a message/)
-    await expect(app.send({}, joined)).rejects.toThrow(/^The key of a message/)
+    await expect(app.send({} as never, joined)).rejects.toThrow(/^The key of a message/)
   })
 
   it('another option beside it', async () => {

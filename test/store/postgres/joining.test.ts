@@ -121,6 +121,18 @@ describe.each([
 })
 
 describe('a transaction of the caller', () => {
+  it('that cannot be committed, and holds the key itself, is told to begin anew, and not waited for', async () => {
+    const { client, commit } = await begin('serializable')
+    const doomed = join({
+      query: async (text, values) => {
+        await client.query(text, values)
+        return { rows: [{ outcome: { type: 'unseen' } }] }
+      },
+    })
+    await expect(sendOne(doomed, 'doomed')).rejects.toThrow(/^Postgres did not carry the command out/)
+    await commit()
+  })
+
   it('goes on when a key has a message to another target', async () => {
     await session.send(message('conflict', 'endpoint:app'))
     const { client, commands, commit } = await begin()
@@ -130,6 +142,27 @@ describe('a transaction of the caller', () => {
     })
     expect(await isUsable(client)).toBe(true)
     await commit()
+  })
+
+  it('needs no more rights than to look and to insert', async () => {
+    const role = `${schema}_app`
+    await testPool().query(
+      `create role ${role}; grant usage on schema ${schema} to ${role}; grant select, insert on all tables in schema ${schema} to ${role}`,
+    )
+    const { client, commands, commit } = await begin()
+    await client.query(`set local role ${role}`)
+    expect(await sendOne(commands, 'rights')).toMatchObject({ created: true })
+    expect(await startOne(commands, 'rights')).toMatchObject({ created: true })
+    await commit()
+    await testPool().query(`drop owned by ${role}; drop role ${role}`)
+  })
+
+  it('holds others up for a second at most, who learn that they may try again', async () => {
+    const { commands, commit } = await begin()
+    const { id } = await sendOne(commands, 'held')
+    await expect(sendOne(session, 'held')).rejects.toThrow(StoreUnavailableError)
+    await commit()
+    expect(await sendOne(session, 'held')).toEqual({ id, created: false })
   })
 
   it('may be reached by a driver that hands JSON out as it is written', async () => {
