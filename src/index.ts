@@ -28,6 +28,7 @@ export {
   UnstorableValueError,
 } from './errors.js'
 export type { Answer, ChildOptions, Source, Verdict, Verify } from './model/code.js'
+export type { JoinOptions } from './model/joining.js'
 export type { Attempt, Content, Delivery, EndpointAnswer, Message, Target } from './model/message.js'
 export type { Payload } from './model/payload.js'
 export type { RawRequest, Received } from './model/received.js'

@@ -93,7 +93,7 @@ export interface Observation {
 }
 
 export interface ServerOptions {
-  /** A path (SQLite; default `longline.db`), `'memory:'`, or a store of one's own. */
+  /** A path (SQLite; default `longline.db`), `'postgres://…'`, `'memory:'`, or a store such as `postgres({ pool })`. */
   store?: string | Store
   /** How the world reaches this server, including the path it is mounted under. Asked again for each URL. */
   publicUrl?: string | (() => string)

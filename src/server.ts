@@ -9,6 +9,7 @@ import { InvalidOptionsError, ServerClosedError, TimeoutError } from './errors.j
 import { type Listener, openListener } from './intake/listener.js'
 import { toReceiverSettings } from './intake/receiver-settings.js'
 import type { Source } from './model/code.js'
+import type { JoinOptions } from './model/joining.js'
 import type { Delivery, Message } from './model/message.js'
 import type { ReceiverRecord, ReceiverState, ReceiverSummary } from './model/receiver.js'
 import type { Callback, ExchangeOptions, Run, Workflow, WorkflowOptions } from './model/scope.js'
@@ -237,20 +238,21 @@ export class CallbackServer implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the message is durable; it is sent from then on, whatever happens to this process.
+   * Resolves when the message is durable; it is sent from then on, whatever happens to this process. `within` a transaction
+   * of yours it is part of that: nothing is sent, and the delivery is not to be waited for, before the commit.
    *
    * @throws InvalidOptionsError for an endpoint that is not declared, or a path that would leave it.
    * @throws KeyConflictError when the key has a message to another target.
    */
   send(message: Message): Promise<Delivery>
-  send(key: string, message: Message): Promise<Delivery>
-  async send(...given: [Message] | [string, Message]): Promise<Delivery> {
+  send(key: string, message: Message, options?: JoinOptions): Promise<Delivery>
+  async send(...given: [Message] | [string, Message, (JoinOptions | undefined)?]): Promise<Delivery> {
     if (given.length === 1) {
       checkUnscoped('server.send() without a key', 'give it a key, or use send of the scope')
       return await this.#parts.sender.send(undefined, given[0])
     }
-    const [key, message] = given
-    return await this.#parts.sender.send(checkKey(key, 'The key of a message'), message)
+    const [key, message, options] = given
+    return await this.#parts.sender.send(checkKey(key, 'The key of a message'), message, options)
   }
 
   /**

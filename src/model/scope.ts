@@ -4,6 +4,7 @@ import type { Duration } from '../core/duration.js'
 import type { Branches, Winner } from '../core/race.js'
 import type { Wait, WaitOptions } from '../core/wait.js'
 import type { Answer, ChildOptions } from './code.js'
+import type { JoinOptions } from './joining.js'
 import type { Delivery, Message } from './message.js'
 import type { Payload } from './payload.js'
 import type { Received } from './received.js'
@@ -136,7 +137,8 @@ export interface WorkflowOptions<In, I> {
 export interface Workflow<I, O> {
   readonly name: string
   /**
-   * A key that was started before returns the handle of that run, running or finished.
+   * A key that was started before returns the handle of that run, running or finished. `within` a transaction of yours
+   * nothing is run, and the handle is not to be asked, before the commit.
    *
    * @throws InvalidInputError when the input does not fit the schema.
    * @throws UnstorableValueError when the input cannot be kept.
@@ -150,7 +152,8 @@ export type StartArguments<I> = undefined extends I
   ? [input?: I, options?: StartOptions]
   : [input: I, options?: StartOptions]
 
-export interface StartOptions {
+/** `within` is of `workflow.start` alone: what a scope starts is recorded with the scope. */
+export interface StartOptions extends JoinOptions {
   /** Holds the first entry back; `startedAt` is then. */
   after?: Duration | Date
 }

@@ -11,6 +11,8 @@ export interface DeliveryParts {
   readonly session: StoreSession
   readonly waits: EndWaits
   readonly now: () => number
+  /** Why there is no such delivery. */
+  readonly toMissing: (deliveryId: string) => Error
   readonly onCancelled: (delivery: { readonly id: string; readonly messageId: string }) => void
 }
 
@@ -60,7 +62,7 @@ export class DeliveryHandle implements Delivery {
   /** What the endpoint answered, once the delivery has ended. */
   async answer(): Promise<EndpointAnswer> {
     const delivery = await this.#parts.session.findDelivery({ deliveryId: this.id })
-    if (delivery === undefined) throw forgotten(this.id)
+    if (delivery === undefined) throw this.#parts.toMissing(this.id)
     return await this.#answerTo(delivery)
   }
 
@@ -69,10 +71,10 @@ export class DeliveryHandle implements Delivery {
     toFound: (delivery: DeliveryRecord) => T | Promise<T>,
     options: WaitOptions<F> & { readonly what: string },
   ): Wait<T | F> {
-    const { session, waits } = this.#parts
+    const { session, waits, toMissing } = this.#parts
     const look = async () => {
       const delivery = await session.findDelivery({ deliveryId: this.id })
-      if (delivery === undefined) throw forgotten(this.id)
+      if (delivery === undefined) throw toMissing(this.id)
       return hasEnded(delivery) ? { found: await toFound(delivery) } : {}
     }
     return waits.until<T, F>({ watched: [{ kind: 'delivery', id: this.id }], look }, options)
@@ -90,6 +92,13 @@ export class DeliveryHandle implements Delivery {
 export function forgotten(deliveryId: string): Error {
   return new InvalidOptionsError(
     `Delivery ${deliveryId} is not kept any more: it ended longer ago than retention.messages`,
+  )
+}
+
+/** Asking for what was sent within a transaction of the caller's. */
+export function uncommitted(deliveryId: string): Error {
+  return new InvalidOptionsError(
+    `There is no delivery ${deliveryId}: the transaction that it was sent within has not committed or was rolled back, or the delivery ended longer ago than retention.messages`,
   )
 }
 

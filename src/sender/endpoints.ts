@@ -4,6 +4,7 @@ import { toMs } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { EndpointRefusedError, InvalidOptionsError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
+import type { JoinOptions } from '../model/joining.js'
 import type { Delivery, Message, Target } from '../model/message.js'
 import { DEFAULTS, type EndpointOptions } from '../options.js'
 import { type Guard, isLoopbackHost } from './guard.js'
@@ -31,7 +32,7 @@ export interface Endpoint {
   /** Resolves when the message is durable. */
   send(message: Omit<Message, 'to'>): Promise<Delivery>
   /** With a key there is one message: the second call returns the delivery of the first. */
-  send(key: string, message: Omit<Message, 'to'>): Promise<Delivery>
+  send(key: string, message: Omit<Message, 'to'>, options?: JoinOptions): Promise<Delivery>
 }
 
 const optionNames = ['url', 'headers', 'timeout', 'success', 'final', 'retry', 'concurrency']

@@ -14,6 +14,9 @@ export interface Sent {
   readonly messageId: string
 }
 
+/** Where it goes: a store, or a transaction that is in one. */
+type Outbox = Pick<StoreSession, 'send'>
+
 /**
  * Makes a message and its delivery durable. With a key there is one: the second call finds the delivery of the first.
  *
@@ -24,10 +27,10 @@ export interface Sent {
 export async function send(
   key: string | undefined,
   message: Message,
-  { session, endpoints, clock }: { session: StoreSession; endpoints: Endpoints; clock: Clock },
+  { outbox, endpoints, clock }: { outbox: Outbox; endpoints: Endpoints; clock: Clock },
 ): Promise<Sent> {
   const outgoing = toSend(key, message, { endpoints, clock })
-  const outcome = await session.send(outgoing)
+  const outcome = await outbox.send(outgoing)
   if (outcome.type === 'sent') return { id: outcome.deliveryId, messageId: outcome.messageId }
 
   throw keyConflict(key ?? '', 'message', outcome.lane, outgoing.message.lane)

@@ -1,15 +1,18 @@
 import { checkKey } from '../core/bytes.js'
+import { checkOptionNames } from '../core/option-names.js'
 import { DeliveryFailedError, ServerClosedError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
+import type { JoinOptions } from '../model/joining.js'
 import type { Delivery, Message, RememberedWaits } from '../model/message.js'
 import { DEFAULTS, type EndpointOptions, type ServerSettings } from '../options.js'
 import { EndWaits } from '../store/end-waits.js'
+import { join } from '../store/join.js'
 import type { NewDelivery, SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
 import type { Carrier } from './carrier.js'
 import { Courier } from './courier.js'
-import { DeliveryHandle, forgotten } from './delivery.js'
+import { DeliveryHandle, forgotten, uncommitted } from './delivery.js'
 import { Dispatcher } from './dispatcher.js'
 import { type Endpoint, Endpoints } from './endpoints.js'
 import { createFetchCarrier } from './fetch-carrier.js'
@@ -82,23 +85,28 @@ export class Sender {
     this.#dispatcher.look() // what waits for it can be sent now
     return {
       name,
-      send: async (...given: [Omit<Message, 'to'>] | [string, Omit<Message, 'to'>]) => {
+      send: async (
+        ...given: [Omit<Message, 'to'>] | [string, Omit<Message, 'to'>, (JoinOptions | undefined)?]
+      ) => {
         // A key that is there and undefined is a mistake, and not a message without a key.
-        const key = given.length === 2 ? checkKey(given[0], 'The key of a message') : undefined
-        const message = given.length === 2 ? given[1] : given[0]
+        const key = given.length === 1 ? undefined : checkKey(given[0], 'The key of a message')
+        const [message, options] = given.length === 1 ? given : [given[1], given[2]]
         checkMessage(message)
-        return this.send(key, { ...message, to: name })
+        return this.send(key, { ...message, to: name }, options)
       },
     }
   }
 
-  /** Resolves when the message is durable; see `outbox.ts`. */
-  async send(key: string | undefined, message: Message): Promise<Delivery> {
+  /** Resolves when the message is durable, or part of the caller's transaction; see `outbox.ts`. */
+  async send(key: string | undefined, message: Message, options: JoinOptions = {}): Promise<Delivery> {
     if (this.#closed) throw new ServerClosedError()
+    checkOptionNames(options, ['within'], 'send')
     const { session, settings } = this.#parts
-    return this.#handle(
-      await send(key, message, { session, endpoints: this.#endpoints, clock: settings.clock }),
-    )
+    // A transaction that is there and undefined is a mistake, and not a message outside of it.
+    const joins = 'within' in options
+    const outbox = joins ? join(session, options.within) : session
+    const sent = await send(key, message, { outbox, endpoints: this.#endpoints, clock: settings.clock })
+    return this.#handle(sent, joins ? uncommitted : forgotten)
   }
 
   /** A message of a scope, as it goes into the store; the same checks as in `send`. */
@@ -156,12 +164,14 @@ export class Sender {
     await this.#carrier.close()
   }
 
-  #handle(sent: Sent): DeliveryHandle {
+  /** `toMissing`: why there is no such delivery. */
+  #handle(sent: Sent, toMissing: (deliveryId: string) => Error = forgotten): DeliveryHandle {
     const { session, settings } = this.#parts
     return new DeliveryHandle(sent, {
       session,
       waits: this.#waits,
       now: () => settings.clock.now(),
+      toMissing,
       onCancelled: delivery => this.#reports.cancelled(delivery),
     })
   }

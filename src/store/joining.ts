@@ -7,11 +7,6 @@ import type { SendInput, SendOutcome } from './sending.js'
 //       finds it.
 //   J2. A key that is there already is no error: the transaction goes on, with what was there first.
 
-/** As much of a transaction as is needed: a client of `pg` between its `begin` and its `commit` fits. */
-export interface Transaction {
-  query(text: string, values: unknown[]): Promise<{ rows: unknown[] }>
-}
-
 export interface JoinedCommands {
   send(input: SendInput): Promise<SendOutcome>
   startRun(input: Omit<StartRunInput, 'in' | 'acknowledges'>): Promise<StartRunOutcome>

@@ -1,5 +1,6 @@
+import type { Transaction } from '../model/joining.js'
 import type { ExchangeCommands } from './exchanging.js'
-import type { JoinedCommands, Transaction } from './joining.js'
+import type { JoinedCommands } from './joining.js'
 import type { NodeCommands } from './nodes.js'
 import type { CallbackCommands, ReceiverCommands } from './receiving.js'
 import type { RunCommands } from './running.js'

@@ -9,24 +9,33 @@ import { decodeError } from '../model/value-errors.js'
 import type { RunSummary } from '../store/running.js'
 import type { StoreSession } from '../store/store.js'
 
+export interface StoredRunParts {
+  readonly session: StoreSession
+  readonly clock: Clock
+  /** Why there is no such run. */
+  readonly toMissing: (run: RunName) => Error
+}
+
 /** A run, wherever it runs. */
 export class StoredRun<O> implements RunHandle<O> {
   readonly key: string
   readonly #run: RunName
   readonly #session: StoreSession
   readonly #clock: Clock
+  readonly #toMissing: (run: RunName) => Error
   readonly #result: <F>(options: WaitOptions<F>) => Wait<O | F>
 
   /** `result`: the wait for its end, of this process or of a scope. */
   constructor(
     run: RunName,
-    { session, clock }: { readonly session: StoreSession; readonly clock: Clock },
+    { session, clock, toMissing }: StoredRunParts,
     result: <F>(options: WaitOptions<F>) => Wait<O | F>,
   ) {
     this.key = run.key
     this.#run = run
     this.#session = session
     this.#clock = clock
+    this.#toMissing = toMissing
     this.#result = result
   }
 
@@ -36,7 +45,7 @@ export class StoredRun<O> implements RunHandle<O> {
 
   async status(): Promise<RunInfo> {
     const run = await this.#session.findRun({ runId: this.#run.runId })
-    if (run === undefined) throw forgotten(this.#run)
+    if (run === undefined) throw this.#toMissing(this.#run)
     return toRunInfo(run)
   }
 
@@ -91,5 +100,12 @@ export function toEnd({ status, result, cancelReason }: RunRecord): WaitEnd | un
 export function forgotten({ workflow, key }: RunName): Error {
   return new InvalidOptionsError(
     `Run ${workflow}/${key} is not kept any more: it ended longer ago than retention.runs`,
+  )
+}
+
+/** Asking for what was started within a transaction of the caller's. */
+export function uncommitted({ workflow, key }: RunName): Error {
+  return new InvalidOptionsError(
+    `There is no run ${workflow}/${key}: the transaction that it was started within has not committed or was rolled back, or the run ended longer ago than retention.runs`,
   )
 }

@@ -13,10 +13,11 @@ import type { Run, RunHandle, StartOptions, Workflow, WorkflowOptions } from '..
 import { encodeValue } from '../model/value.js'
 import { DEFAULTS, type Observation } from '../options.js'
 import { EndWaits } from '../store/end-waits.js'
+import { join } from '../store/join.js'
 import type { StartRunInput } from '../store/running.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
-import { forgotten, StoredRun, toEnd, toRunResult } from './run-handle.js'
+import { forgotten, StoredRun, toEnd, toRunResult, uncommitted } from './run-handle.js'
 import { DeclaredWorkflow } from './workflow-handle.js'
 
 // The workflows that are declared in this process, by name.
@@ -48,6 +49,9 @@ export interface Given {
   readonly input: unknown
   readonly options: StartOptions
 }
+
+/** Why there is no such run. */
+type ToMissing = (run: RunName) => Error
 
 export class Workflows {
   readonly #parts: WorkflowsParts
@@ -108,7 +112,12 @@ export class Workflows {
       )
     }
     checkKey(key, 'The key of a run')
-    checkOptionNames(options, ['after'], 'start')
+    checkOptionNames(options, ['after', 'within'], 'start')
+    if ('within' in options) {
+      throw new InvalidOptionsError(
+        'within is not for start of a scope, which records what it has started; use workflow.start(key, input, { within })',
+      )
+    }
     const value = await check(declaration, input)
     const bytes = encodeValue(value, `The input of workflow '${name}'`)
     const now = this.#parts.clock.now()
@@ -119,6 +128,12 @@ export class Workflows {
   /** Starts a run, or finds the one with that key. */
   async start<O>(workflow: { readonly name: string }, key: string, given: Given): Promise<RunHandle<O>> {
     this.#checkOpen()
+    const { input, options } = given
+    checkOptionNames(options, ['after', 'within'], 'start')
+    if ('within' in options) {
+      const { within, ...rest } = options
+      return await this.#join<O>(within, await this.toStart(workflow, key, { input, options: rest }))
+    }
     const run = await this.#start(await this.toStart(workflow, key, given))
     if (run === undefined) throw new LeaseLostError()
     return this.#handle<O>(run)
@@ -146,7 +161,8 @@ export class Workflows {
   /** The handle of a run that a scope has started: `result` is a wait which that scope remembers. */
   toRun<O>(run: RunName, result: (options: WaitOptions<never>) => Wait<O>): RunHandle<O> {
     // A fallback goes through it as it is: only waits know of it.
-    return new StoredRun<O>(run, this.#parts, options => result(options as WaitOptions<never>))
+    const parts = { ...this.#parts, toMissing: forgotten }
+    return new StoredRun<O>(run, parts, options => result(options as WaitOptions<never>))
   }
 
   /** A run was made, here or by a scope. */
@@ -170,17 +186,26 @@ export class Workflows {
     return run
   }
 
-  #handle<O>({ id, workflow, key }: RunRecord): RunHandle<O> {
+  /** Nobody is told that the run was started: whether it was, only the caller will know. */
+  async #join<O>(transaction: unknown, input: StartRunInput): Promise<RunHandle<O>> {
+    const outcome = await join(this.#parts.session, transaction).startRun(input)
+    if (outcome.type !== 'started') throw new LeaseLostError()
+    return this.#handle<O>(outcome.run, uncommitted)
+  }
+
+  #handle<O>({ id, workflow, key }: RunRecord, toMissing: ToMissing = forgotten): RunHandle<O> {
     const run = { runId: id, workflow, key }
-    return new StoredRun<O>(run, this.#parts, options => this.#result(run, options))
+    return new StoredRun<O>(run, { ...this.#parts, toMissing }, options =>
+      this.#result(run, options, toMissing),
+    )
   }
 
   /** A wait for what the run returns, also when it has ended already. */
-  #result<O, F>(run: RunName, options: WaitOptions<F>): Wait<O | F> {
+  #result<O, F>(run: RunName, options: WaitOptions<F>, toMissing: ToMissing): Wait<O | F> {
     const { runId, workflow, key } = run
     const look = async () => {
       const record = await this.#parts.session.findRun({ runId })
-      if (record === undefined) throw forgotten(run)
+      if (record === undefined) throw toMissing(run)
       const end = toEnd(record)
       return end === undefined ? {} : { found: toRunResult<O>(run, end) }
     }

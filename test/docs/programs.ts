@@ -20,6 +20,7 @@ const setups: Readonly<Record<string, string>> = {
   server: "import { server, post } from '../../setups/server.mjs'",
   orders: "import { server, book } from '../../setups/orders.mjs'",
   time: "import { server, post, pass, links } from '../../setups/time.mjs'",
+  postgres: "import { databaseUrl } from '../../setups/postgres.mjs'",
   partner: "import { server, partner } from '../../setups/partner.mjs'",
 }
 

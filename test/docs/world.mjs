@@ -7,7 +7,7 @@
 import { Server } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import { CallbackServer } from 'longline'
-import { ends } from './setups/ends.mjs'
+import { cleanUps, ends } from './setups/ends.mjs'
 
 const [file = '', ...info] = process.argv.slice(2)
 const port = Number(process.env.DOCS_PORT)
@@ -102,6 +102,8 @@ for (const name of /** @type {const} */ (['open', 'listen'])) {
 program = await import(pathToFileURL(file).href)
 if (info.includes('mounted')) await probe()
 await Promise.all(ends)
+if (cleanUps.length > 0) await Promise.all(servers.map(server => server.close({ grace: 0 })))
+for (const cleanUp of cleanUps) await cleanUp()
 process.send?.('at its end')
 
 /** A callback finds its way through whatever the server was mounted in. */

@@ -82,7 +82,7 @@ async function openSession(
         for (const stop of stops) stop()
       }
     },
-    within: transaction => joinTransaction(transaction, schema),
+    within: transaction => joinTransaction(transaction, { connections, schema }),
     ...(hears ? {} : { note: DEAF }),
   }
 }
