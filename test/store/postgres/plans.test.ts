@@ -75,7 +75,7 @@ const STORIES: readonly [string, (trial: Trial) => Promise<unknown>][] = [
       const { claimed } = await trial.claimDeliveries({ limit: 20, ...room })
       for (const delivery of claimed.slice(0, 3)) await trial.record(delivery, { status: 'delivered' })
       const held = claimed.slice(3, 5).map(({ delivery }) => delivery.id)
-      await trial.session.reclaimDeliveries({ epoch: trial.epoch, held })
+      await trial.session.reclaimDeliveries({ epoch: trial.epoch, held, now: trial.now })
       for (const deliveryId of held) {
         await trial.session.cancelDelivery({ deliveryId, now: trial.now })
         await trial.session.listAttempts({ deliveryId })
