@@ -18,7 +18,8 @@ export interface NodeCommands {
    *
    * `moves`: an epoch of this same node that it could not renew in time. In the same command, what was held under it and
    * nobody has taken goes back uncounted, as by `leave`; its keyless receivers are bound to the new epoch and open, unless
-   * their end was written down before; and it is over.
+   * their end was written down before; and it is over. So is every other epoch of a node of that name: of one that it began
+   * in between it may never have heard.
    */
   join(input: {
     readonly node: string

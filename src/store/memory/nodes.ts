@@ -12,11 +12,12 @@ import { sweep } from './sweep.js'
 /** Epochs, and what becomes of what was held under those that are over. */
 export function nodeCommands(data: Data): NodeCommands {
   return {
-    join({ now, leaseMs, moves }) {
+    join({ node: name, now, leaseMs, moves }) {
       data.lastEpoch += 1
       const epoch = data.lastEpoch
       const node: NodeRow = {
         epoch,
+        name,
         leaseEndsAt: now + leaseMs,
         over: false,
         callbacks: new Set(),
@@ -24,9 +25,12 @@ export function nodeCommands(data: Data): NodeCommands {
         runs: new Set(),
         receivers: new Set(),
       }
+      if (moves !== undefined) {
+        for (const other of data.nodes.values()) {
+          if (other.epoch === moves || other.name === name) move(data, other, node)
+        }
+      }
       data.nodes.set(epoch, node)
-      const missed = moves === undefined ? undefined : data.nodes.get(moves)
-      if (missed !== undefined) move(data, missed, node)
       return { epoch }
     },
 

@@ -12,6 +12,7 @@ import type { Unread } from './unread.js'
 
 export interface NodeRow {
   readonly epoch: number
+  readonly name: string
   leaseEndsAt: number
   /** Seen to be over: it stays so. */
   over: boolean

@@ -13,7 +13,7 @@ export interface ConnectionBounds {
   readonly queryMs: number
 }
 
-export const BOUNDS: ConnectionBounds = { connectMs: 5_000, queryMs: 10_000 }
+const BOUNDS: ConnectionBounds = { connectMs: 5_000, queryMs: 10_000 }
 
 /** Those whose errors are listened to already. */
 const heardOf = new WeakSet<Client>()

@@ -125,8 +125,9 @@ export class Exchanges implements Part<'beginExchange' | 'takeAnswer'> {
     const { state, due_at } = row
     if (state === 'done') return { type: 'acknowledged', callback: this.#claiming.read(mailbox, row) }
     if (state === 'failed' || state === 'discarded') return { type: 'closed' }
+    if (!this.#parts.epochs.isLive(epoch, now)) return { type: 'waiting' }
     const isFree = state === 'ready' || (state === 'delayed' && due_at !== null && due_at <= now)
-    if (!isFree || !this.#parts.epochs.isLive(epoch, now)) {
+    if (!isFree) {
       return { type: 'waiting', ...optional('lookAgainAt', state === 'delayed' ? due_at : null) }
     }
     const [callback] = this.#claiming.handOut(mailbox, { epoch, now }, [row]).callbacks

@@ -29,6 +29,7 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
   readonly #parts: EngineParts
   readonly #groups: Groups
   readonly #join
+  readonly #missed
   readonly #renew
   readonly #delete
   readonly #giveBackCallbacks
@@ -53,6 +54,9 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
     this.#groups = new Groups(db)
     this.#join = db.prepare<{ epoch: number }>(
       'insert into nodes (node, lease_ends_at) values (?, ?) returning epoch',
+    )
+    this.#missed = db.prepare<{ epoch: number }>(
+      'select epoch from nodes where (node = ? or epoch = ?) and epoch <> ?',
     )
     this.#renew = db.prepare('update nodes set lease_ends_at = ? where epoch = ?')
     this.#delete = db.prepare('delete from nodes where epoch = ?')
@@ -107,7 +111,9 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
   join({ node, now, leaseMs, moves }: Parameters<NodeCommands['join']>[0]): { readonly epoch: number } {
     const joined = this.#join.get(storable(node, 'the name of a node'), leaseEnd(now, leaseMs))
     if (joined === undefined) throw new Error('a node that just joined is not there')
-    if (moves !== undefined) this.#move(moves, joined.epoch)
+    if (moves !== undefined) {
+      for (const { epoch } of this.#missed.all(node, moves, joined.epoch)) this.#move(epoch, joined.epoch)
+    }
     this.#parts.epochs.forget()
     return { epoch: joined.epoch }
   }

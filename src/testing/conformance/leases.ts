@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createId } from '../../core/ids.js'
 import { enterRun, reenter } from './entered-run.js'
 import { type Area, DAY, LEASE, MINUTE, SECOND, texts } from './trial.js'
 
@@ -259,6 +260,27 @@ export const leases: Area = {
           assert.deepEqual(await trial.leave(epoch), [{ receiverId: receiver.id, unread: 2 }])
           assert.equal((await trial.find(receiver.token)).state, 'closed')
         }
+      },
+    },
+    {
+      title: 'a node that began an epoch without hearing of it moves that one, too',
+      async run(trial) {
+        const keyed = await trial.spawn('orders')
+        await trial.fill(keyed, 'a')
+        const node = createId('node', trial.now)
+        const missed = await trial.join({ node })
+        const receiver = await trial.spawn(undefined, {}, { epoch: missed })
+        trial.pass(LEASE)
+        const unheard = await trial.join({ node, moves: missed })
+        await trial.take(keyed, { epoch: unheard })
+        const other = await trial.join()
+        const epoch = await trial.join({ node, moves: missed })
+        const found = await trial.find(receiver.token)
+        assert.deepEqual([found.state, found.epoch], ['open', epoch])
+        const renew = { now: trial.now, leaseMs: LEASE }
+        assert.equal(await trial.session.renew({ epoch: unheard, ...renew }), false)
+        assert.equal(await trial.session.renew({ epoch: other, ...renew }), true)
+        assert.equal((await trial.takeOne(keyed, { epoch })).attempt, 1)
       },
     },
     {

@@ -173,9 +173,11 @@ export const questions: Area = {
         await trial.release(first, { as: 'uncounted' })
         const second = await take(trial, begun)
         assert.deepEqual([second.id, second.attempt], [first.id, 1])
+        const over = await trial.join({ leaseMs: SECOND })
         await trial.release(second, { dueAt: trial.now + MINUTE })
         assert.deepEqual(await look(trial, begun), { type: 'waiting', lookAgainAt: trial.now + MINUTE })
         trial.pass(MINUTE)
+        assert.deepEqual(await look(trial, begun, over), { type: 'waiting' })
         assert.deepEqual(texts([await take(trial, begun)]), ['yes'])
       },
     },

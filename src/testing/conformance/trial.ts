@@ -81,12 +81,19 @@ export class Trial {
     this.epoch = await this.join({ leaseMs: 1_000 * DAY })
   }
 
-  async join({ leaseMs = LEASE, ...moves }: { leaseMs?: number; moves?: number } = {}): Promise<number> {
+  async join({
+    leaseMs = LEASE,
+    ...changes
+  }: {
+    leaseMs?: number
+    node?: string
+    moves?: number
+  } = {}): Promise<number> {
     const { epoch } = await this.session.join({
       node: createId('node', this.now),
       now: this.now,
       leaseMs,
-      ...moves,
+      ...changes,
     })
     return epoch
   }

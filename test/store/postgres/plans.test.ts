@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createId, createToken } from '../../../src/core/ids.js'
-import type { Outcome, Store } from '../../../src/store/store.js'
+import type { Store } from '../../../src/store/store.js'
 import {
   cancelRun,
   claimRuns,
@@ -17,6 +16,7 @@ import {
   TIME,
 } from '../../../src/testing/conformance/entered-scope.js'
 import { DAY, LEASE, MINUTE, SECOND, Trial } from '../../../src/testing/conformance/trial.js'
+import { beginExchange } from './support/exchange.js'
 import { WatchedPool } from './support/plans.js'
 import { makeSchema, newSchema, storeIn, testPool } from './support/schema.js'
 
@@ -75,7 +75,7 @@ const STORIES: readonly [string, (trial: Trial) => Promise<unknown>][] = [
       const { claimed } = await trial.claimDeliveries({ limit: 20, ...room })
       for (const delivery of claimed.slice(0, 3)) await trial.record(delivery, { status: 'delivered' })
       const held = claimed.slice(3, 5).map(({ delivery }) => delivery.id)
-      await trial.session.reclaimDeliveries({ epoch: trial.epoch, held })
+      await trial.session.reclaimDeliveries({ epoch: trial.epoch, held, now: trial.now })
       for (const deliveryId of held) {
         await trial.session.cancelDelivery({ deliveryId, now: trial.now })
         await trial.session.listAttempts({ deliveryId })
@@ -256,22 +256,6 @@ describe.each(['before they were filled', 'when they were full'])('statistics ma
     expect(wrong).toEqual([])
   })
 })
-
-async function beginExchange(trial: Trial): Promise<Extract<Outcome<'beginExchange'>, { type: 'begun' }>> {
-  const begun = await trial.session.beginExchange({
-    key: 'ask',
-    receiver: { id: createId('rcv', trial.now), token: createToken(), patch: {} },
-    send: {
-      message: trial.message('endpoint:app'),
-      deliveryId: createId('dlv', trial.now),
-      dueAt: trial.now,
-      deadlineAt: trial.now + DAY,
-    },
-    now: trial.now,
-  })
-  if (begun.type !== 'begun') throw new Error(`an exchange is ${begun.type}`)
-  return begun
-}
 
 async function fill(schema: string, isAnalysed: boolean): Promise<void> {
   const now = Date.UTC(2026, 0, 1)

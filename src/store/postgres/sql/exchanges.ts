@@ -86,8 +86,8 @@ begin
     return jsonb_build_object('type', 'acknowledged', 'callback', claimed_json(taken, box.receiver_id));
   end if;
   if taken.state in ('failed', 'discarded') then return '{"type": "closed"}'; end if;
-  if not (taken.state = 'ready' or taken.state = 'delayed' and taken.due_at <= now)
-     or not is_live((c->>'epoch')::bigint, judged_at) then
+  if not is_live((c->>'epoch')::bigint, judged_at) then return '{"type": "waiting"}'; end if;
+  if not (taken.state = 'ready' or taken.state = 'delayed' and taken.due_at <= now) then
     return present(jsonb_build_object('type', 'waiting', 'lookAgainAt',
       case when taken.state = 'delayed' then taken.due_at end));
   end if;

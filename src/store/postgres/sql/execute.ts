@@ -95,6 +95,6 @@ end $$;
 }
 
 /** `startRun` → `start_run`. */
-export function functionOf(command: string): string {
+function functionOf(command: string): string {
   return command.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
 }

@@ -7,29 +7,32 @@ export const NODES = `
 create function lease_end(judged_at bigint, lease_ms jsonb) returns bigint language sql immutable
   return least(judged_at + trunc((lease_ms #>> '{}')::numeric), 9007199254740991)::bigint;
 
--- What is held under an epoch is as it was before it was handed out.
-create function give_back(an_epoch bigint) returns void language plpgsql volatile as $$
+-- What is held under epochs is as it was before it was handed out.
+create function give_back(epochs bigint[]) returns void language plpgsql volatile as $$
 begin
   update runs set status = 'due', epoch = null, attempt = attempt - 1
-   where no in (select no from runs where epoch = an_epoch and status = 'running' order by no for update);
+   where no in (select no from runs where epoch = any(epochs) and status = 'running' order by no for update);
   update deliveries set status = 'due', epoch = null
-   where no in (select no from deliveries where epoch = an_epoch and status = 'sending' order by id for update);
+   where no in (select no from deliveries where epoch = any(epochs) and status = 'sending' order by id for update);
   update callbacks set state = 'ready', epoch = null, attempt = attempt - 1
-   where no in (select no from callbacks where epoch = an_epoch and state = 'claimed' order by no for update);
+   where no in (select no from callbacks where epoch = any(epochs) and state = 'claimed' order by no for update);
 end $$;
 
 create function join(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
-  missed constant bigint := (c->>'moves')::bigint;
+  missed bigint[];
   joined bigint;
 begin
   insert into nodes (node, lease_ends_at) values (c->>'node', lease_end(judged_at, c->'leaseMs'))
     returning epoch into joined;
-  if missed is not null then
-    update nodes set over = true where epoch = missed;
+  if c ? 'moves' then
+    missed := array(
+      select epoch from nodes where (node = c->>'node' or epoch = (c->>'moves')::bigint) and epoch <> joined
+       order by epoch for update);
+    update nodes set over = true where epoch = any(missed);
     update mailboxes set epoch = joined
      where receiver_id in (
-       select receiver_id from mailboxes where epoch = missed and state = 'open' order by receiver_id for update);
+       select receiver_id from mailboxes where epoch = any(missed) and state = 'open' order by receiver_id for update);
     perform give_back(missed);
   end if;
   return jsonb_build_object('epoch', joined);
@@ -59,7 +62,7 @@ begin
     returning receiver_id, unread)
   select jsonb_agg(jsonb_build_object('receiverId', receiver_id, 'unread', unread) order by receiver_id)
     into leftovers from closed where unread > 0;
-  perform give_back(left_epoch);
+  perform give_back(array[left_epoch]);
   return coalesce(leftovers, '[]');
 end $$;
 

@@ -61,5 +61,8 @@ async function empty(schema: string): Promise<void> {
     [schema],
   )
   // Of few rows this is many times faster than truncating.
-  await testPool().query(rows.map(({ name }) => `delete from ${name}`).join(';'))
+  const statements = rows.map(({ name }) => `delete from ${name}`)
+  // Epochs are numbered from 1 again, as in every store that is new.
+  statements.push(`select setval(pg_get_serial_sequence('${schema}.nodes', 'epoch'), 1, false)`)
+  await testPool().query(statements.join(';'))
 }

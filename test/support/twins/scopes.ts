@@ -1,6 +1,5 @@
 import { deepStrictEqual } from 'node:assert/strict'
 import fc from 'fast-check'
-import { it } from 'vitest'
 import { utf8 } from '../../../src/core/bytes.js'
 import type { DeliveryClaim } from '../../../src/model/delivery.js'
 import {
@@ -13,11 +12,11 @@ import {
 import type { Result } from '../../../src/model/run.js'
 import { memoryStore } from '../../../src/store/memory/memory-store.js'
 import type { SendInput } from '../../../src/store/sending.js'
-import { createSqlite, SETTINGS } from '../../../src/store/sqlite/create-sqlite.js'
 import type { CommandName, Input, Outcome, Store, StoreSession } from '../../../src/store/store.js'
-import { temporaryFile } from './support/temporary-file.js'
+import type { OtherStore } from './other-store.js'
+import { sorted } from './sorted.js'
 
-// The same as against-memory.test.ts, for what scopes and runs do.
+// The same as `messages`, for what scopes and runs do.
 
 const DAY = 86_400_000
 const WORKFLOWS = ['ship', 'bill']
@@ -81,15 +80,11 @@ const step = fc.record({
 })
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
 
-it('says the same of scopes and runs as the store in memory, whatever is asked of it', {
-  timeout: 300_000,
-}, async () => {
+/** Fails with the shortest story in which it says of scopes and runs something else than the store in memory. */
+export async function expectSameScopes({ open, stories }: OtherStore): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 200, size: 'max' }), async steps => {
-      const stores = [
-        memoryStore(),
-        createSqlite({ ...SETTINGS, path: temporaryFile(), thread: 'calling' }),
-      ] as const
+      const stores = [memoryStore(), await open()] as const
       const twin = new Twin([await stores[0].open(), await stores[1].open()], stores)
       try {
         await twin.begin()
@@ -99,9 +94,10 @@ it('says the same of scopes and runs as the store in memory, whatever is asked o
         await twin.close()
       }
     }),
-    { numRuns: Number(process.env.LONGLINE_FUZZ_RUNS ?? 25) },
+    // What takes longer than that is the search for a shorter story.
+    { numRuns: Number(process.env.LONGLINE_FUZZ_RUNS ?? stories), interruptAfterTimeLimit: 200_000 },
   )
-})
+}
 
 class Twin {
   #sessions: readonly [StoreSession, StoreSession]
@@ -182,15 +178,14 @@ class Twin {
         return
       }
       case 'takeOver':
-        await this.#both('takeOver', { now, maxCrashes: 3, limit: 1_000 })
-        return
+        return this.#takeOver()
       case 'leave':
         if (c % 8 !== 0) return
         await this.#both('leave', { epoch: this.#epoch, now })
         return this.#join()
       case 'lapse':
         if (c % 2 === 0) return
-        this.#now += 1_500
+        await this.#pass(1_500)
         await this.#both('renew', { epoch: this.#short, now: this.#now, leaseMs: 1_000 })
         return
       case 'restart':
@@ -199,13 +194,11 @@ class Twin {
       case 'sweep':
         return this.#sweep()
       case 'pass':
-        this.#now += 1 + (c % 900)
-        return
+        return this.#pass(1 + (c % 900))
       case 'passLong':
-        this.#now += 3_000
-        return
+        return this.#pass(3_000)
       case 'passDays':
-        if (c % 4 === 0) this.#now += 4 * DAY
+        if (c % 4 === 0) await this.#pass(4 * DAY)
         return
       default:
         if (entry === undefined) return this.#beginWork(b)
@@ -490,7 +483,19 @@ class Twin {
     this.#short = short.epoch
   }
 
+  /** Where others may be at the store, a node is lost when somebody has found it to be, and not as soon as its lease ran out. */
+  async #pass(ms: number): Promise<void> {
+    this.#now += ms
+    if (!this.#stores[1].exclusive) await this.#takeOver()
+  }
+
+  async #takeOver(): Promise<void> {
+    await this.#both('takeOver', { now: this.#now, maxCrashes: 3, limit: 1_000 })
+  }
+
   async #restart(): Promise<void> {
+    // Where others may be at the store, a restart ends nobody's epoch.
+    if (!this.#stores[1].exclusive) return
     await this.close()
     this.#sessions = [await this.#stores[0].open(), await this.#stores[1].open()]
     await this.#join()
@@ -547,7 +552,7 @@ class Twin {
   }
 
   async #both<N extends CommandName>(name: N, input: Input<N>): Promise<Outcome<N>> {
-    const [memory, sqlite] = this.#sessions
+    const [memory, other] = this.#sessions
     const ask = async (session: StoreSession): Promise<{ outcome: Outcome<N> } | { refused: string }> => {
       try {
         return { outcome: await (session[name] as (input: Input<N>) => Promise<Outcome<N>>)(input) }
@@ -555,11 +560,11 @@ class Twin {
         return { refused: error instanceof Error ? error.name : 'no error' }
       }
     }
-    const [expected, actual] = [await ask(memory), await ask(sqlite)]
+    const [expected, actual] = [await ask(memory), await ask(other)]
     deepStrictEqual(
       toComparable(actual),
       toComparable(expected),
-      `${name} ${JSON.stringify(input)}:\nsqlite ${JSON.stringify(actual)}\nmemory ${JSON.stringify(expected)}`,
+      `${name} ${JSON.stringify(input)}:\n${this.#stores[1].name} ${JSON.stringify(actual)}\nmemory ${JSON.stringify(expected)}`,
     )
     if ('refused' in expected) return { type: expected.refused } as Outcome<N>
     return expected.outcome
@@ -583,11 +588,6 @@ const ENDS: Readonly<Record<Entry['type'], readonly string[]>> = {
 }
 
 const SETS = new Set(['receiverIds', 'claimed'])
-
-function sorted(list: unknown): unknown {
-  if (!Array.isArray(list)) return list
-  return [...list].sort((x, y) => (JSON.stringify(x) < JSON.stringify(y) ? -1 : 1))
-}
 
 function toVerbPlace(b: number, c: number): MemoryKey {
   return { part: c % 11 === 0 ? 'cb_part' : '', key: `key/${b % 6}`, n: 0 }
