@@ -146,18 +146,20 @@ end $$;
 -- What the scope owned is left to itself, and to retention; what it remembered is gone (S16).
 create function end_scope(scope_id text, now bigint) returns void language plpgsql volatile as $$
 declare
-  box mailboxes;
+  own bigint[];
 begin
-  for box in select * from mailboxes where scope = scope_id order by receiver_id for update loop
-    box := mark_end(box, now);
+  -- Nothing but its expiry can have ended one of these without its being written down: they are nobody's but the scope's.
+  with ended as (
     update mailboxes
        set scope = null,
-           untold = case when state = 'open' then true else untold end,
+           untold = untold or state = 'open',
            ended_at = case when state = 'open' then now else ended_at end,
-           state = case when state = 'open' then 'closed' else state end
-     where receiver_id = box.receiver_id;
-    update callbacks set state = 'done', ended_at = now where receiver = box.receiver and state = 'taken';
-  end loop;
+           state = case when state <> 'open' then state when expires_at <= now then 'expired' else 'closed' end
+     where scope = scope_id returning receiver)
+  select array_agg(receiver) into own from ended;
+  if own is not null then
+    update callbacks set state = 'done', ended_at = now where receiver = any(own) and state = 'taken';
+  end if;
   update runs set remembered = remembered - counted.times
     from (select run, count(*) as times from memories where scope = scope_id and run is not null group by run) counted
    where runs.no = counted.run;
