@@ -3,7 +3,7 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 import { onTestFinished } from 'vitest'
 
 /** The way to a Postgres server, which can be cut, closed, or left standing without anybody at its end who reads. */
-export class Proxy {
+export class Passage {
   readonly #server: Server
   readonly #target: URL
   readonly #pairs = new Set<readonly [near: Socket, far: Socket]>()
@@ -15,14 +15,14 @@ export class Proxy {
     this.#server = createServer(near => this.#join(near))
   }
 
-  static async open(url = process.env.LONGLINE_TEST_POSTGRES ?? ''): Promise<Proxy> {
-    const proxy = new Proxy(new URL(url))
-    await new Promise<void>(resolve => proxy.#server.listen(0, '127.0.0.1', resolve))
+  static async open(url = process.env.LONGLINE_TEST_POSTGRES ?? ''): Promise<Passage> {
+    const passage = new Passage(new URL(url))
+    await new Promise<void>(resolve => passage.#server.listen(0, '127.0.0.1', resolve))
     onTestFinished(() => {
-      proxy.cut()
-      proxy.#server.close()
+      passage.cut()
+      passage.#server.close()
     })
-    return proxy
+    return passage
   }
 
   /** Of the server, by this way. */
