@@ -24,7 +24,9 @@ export async function startPostgres(flags = []) {
   const file = fileURLToPath(new URL('postgres-process.mjs', import.meta.url))
   const child = fork(file, [JSON.stringify(flags)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   // Gone with whoever started it: without its parent the other process stops the server.
-  process.once('exit', () => child.connected && child.disconnect())
+  process.once('exit', () => {
+    if (child.connected) child.disconnect()
+  })
   const { url } = await answer()
 
   /** @returns {Promise<{ url: string }>} */

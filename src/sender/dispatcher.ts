@@ -94,7 +94,9 @@ export class Dispatcher {
     const epoch = currentEpoch()
     const now = clock.now()
     try {
-      if (this.#unsure) await session.reclaimDeliveries({ epoch, held: [...this.#underWay.values()] })
+      if (this.#unsure) {
+        await session.reclaimDeliveries({ epoch, held: [...this.#underWay.values()], now })
+      }
       const lanes = this.#lanes()
       this.#unsure = true
       const { claimed, nextDueAt } = await session.claimDeliveries({

@@ -53,7 +53,11 @@ export interface OutboxCommands {
    * whose id is not in `held`. For whoever sent a `claimDeliveries` that never had its reply. Returns how many; none
    * under an epoch that is over.
    */
-  reclaimDeliveries(input: { readonly epoch: number; readonly held: readonly string[] }): number
+  reclaimDeliveries(input: {
+    readonly epoch: number
+    readonly held: readonly string[]
+    readonly now: number
+  }): number
 
   findDelivery(input: { readonly deliveryId: string }): DeliveryRecord | undefined
 

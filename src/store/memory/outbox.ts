@@ -69,9 +69,9 @@ export function outboxCommands(data: Data): OutboxCommands {
       return giveBack(data, delivery)
     },
 
-    reclaimDeliveries({ epoch, held }) {
-      const node = data.nodes.get(epoch)
-      if (node === undefined || node.over) return 0
+    reclaimDeliveries({ epoch, held, now }) {
+      const node = liveNode(data, epoch, now)
+      if (node === undefined) return 0
       const known = new Set(held)
       const forgotten = [...node.deliveries].filter(
         ({ record }) => record.status === 'sending' && !known.has(record.id),

@@ -1,5 +1,6 @@
 import type { CommandName } from '../store.js'
 import type { Codecs } from './codec.js'
+import { EXCHANGE_CODECS } from './codecs/exchanges.js'
 import { NODE_CODECS } from './codecs/nodes.js'
 import { OUTBOX_CODECS } from './codecs/outbox.js'
 import { RECEIVING_CODECS } from './codecs/receiving.js'
@@ -11,6 +12,7 @@ export const CODECS: Codecs<CommandName> = {
   ...NODE_CODECS,
   ...RECEIVING_CODECS,
   ...OUTBOX_CODECS,
+  ...EXCHANGE_CODECS,
   ...SCOPE_CODECS,
   ...RUN_CODECS,
 }

@@ -1,4 +1,5 @@
 import type { Command, Executor, Pace, Result } from '../group-commit.js'
+import type { CommandName, Input } from '../store.js'
 import type { Connections } from './connections.js'
 import { isOfOneCommand, toError } from './fault.js'
 import { locksOf } from './locks.js'
@@ -53,20 +54,18 @@ export class PostgresExecutor implements Executor {
       return batch.map(prepared => ('json' in prepared ? (results.shift() as Result) : prepared))
     }
     if (sendable.length === 0) return []
+    let outcomes: readonly unknown[]
     try {
-      const outcomes = await this.#send(sendable)
-      return sendable.map(({ command: { name, input } }, index) => ({
-        ok: true,
-        outcome: fromWire(name, outcomes[index], input),
-      }))
+      outcomes = await this.#send(sendable)
     } catch (error) {
       if (sendable.length === 1 || !isOfOneCommand(error)) {
         return sendable.map(() => ({ ok: false, error: toError(error) }))
       }
+      const results: Result[] = []
+      for (const prepared of sendable) results.push(...(await this.#execute([prepared])))
+      return results
     }
-    const results: Result[] = []
-    for (const prepared of sendable) results.push(...(await this.#execute([prepared])))
-    return results
+    return sendable.map(({ command }, index) => toResult(command, outcomes[index]))
   }
 
   async #send(batch: readonly Sendable[]): Promise<readonly unknown[]> {
@@ -86,6 +85,18 @@ interface Sendable {
 }
 
 type Prepared = Sendable | Extract<Result, { readonly ok: false }>
+
+/** What cannot be read is a fault of ours: its command was carried out, and so were the others. */
+function toResult<N extends CommandName>(
+  { name, input }: { readonly name: N; readonly input: Input<N> },
+  wire: unknown,
+): Result {
+  try {
+    return { ok: true, outcome: fromWire(name, wire, input) }
+  } catch (error) {
+    return { ok: false, error: error as Error }
+  }
+}
 
 function toPrepared(command: Command): Prepared {
   try {

@@ -10,6 +10,8 @@ export interface Locks {
   readonly keys?: readonly string[]
   readonly receiverKeys?: readonly string[]
   readonly receivers?: readonly string[]
+  /** Keys of exchanges, for their receivers. */
+  readonly exchangeKeys?: readonly string[]
   /** Scopes that may end: they close their receivers, and let go of their runs and deliveries. */
   readonly scopes?: readonly string[]
   readonly runs?: readonly string[]
@@ -78,6 +80,22 @@ function collect(locks: Collector, { name, input }: Command): void {
     case 'cancelDelivery':
       locks.add('deliveries', input.deliveryId)
       locks.add('targets', input.deliveryId)
+      return
+    case 'beginExchange':
+      if (input.key !== undefined) {
+        locks.add('keys', `exchange ${input.key}`)
+        locks.add('exchangeKeys', input.key)
+      }
+      return
+    case 'takeAnswer':
+      locks.add('receivers', input.receiverId)
+      locks.add('deliveries', input.deliveryId)
+      locks.add('targets', input.deliveryId)
+      return
+    case 'resendInScope':
+      lockEntry(locks, input.entry)
+      // What its exchange was begun with belongs to it.
+      locks.add('scopes', scopeIdOf(input.entry))
       return
     case 'remember':
     case 'spawnInScope':

@@ -1,6 +1,7 @@
 import { COMMAND_NAMES } from './commands.js'
 import { COMMON } from './sql/common.js'
 import { DISPATCHING } from './sql/dispatching.js'
+import { EXCHANGES } from './sql/exchanges.js'
 import { executeFunction } from './sql/execute.js'
 import { JOINING } from './sql/joining.js'
 import { NODES } from './sql/nodes.js'
@@ -23,7 +24,7 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
     sql: [
-      ...[TABLES, COMMON, NODES, RECEIVING, OUTBOX, DISPATCHING, SCOPES, RUNS, SWEEPING],
+      ...[TABLES, COMMON, NODES, RECEIVING, OUTBOX, DISPATCHING, SCOPES, EXCHANGES, RUNS, SWEEPING],
       executeFunction(COMMAND_NAMES),
       JOINING,
     ].join('\n'),

@@ -201,8 +201,8 @@ export class Outbox
     return true
   }
 
-  reclaimDeliveries({ epoch, held }: Parameters<OutboxCommands['reclaimDeliveries']>[0]): number {
-    if (!this.#parts.epochs.isLive(epoch)) return 0
+  reclaimDeliveries({ epoch, held, now }: Parameters<OutboxCommands['reclaimDeliveries']>[0]): number {
+    if (!this.#parts.epochs.isLive(epoch, now)) return 0
     const given = this.#reclaim.all(epoch, JSON.stringify(held))
     for (const { lane } of given) this.#parts.origins.touch(lane)
     return given.length

@@ -175,7 +175,7 @@ export const attempting: Area = {
         const elsewhere = await trial.takeDelivery(APP, { epoch: await trial.join() })
 
         const log = trial.listen()
-        const ask = { epoch: trial.epoch, held: [kept.delivery.id] }
+        const ask = { epoch: trial.epoch, held: [kept.delivery.id], now: trial.now }
         assert.equal(await trial.session.reclaimDeliveries(ask), 2)
         await log.expect({ kind: 'outbox' })
         assert.equal(await trial.session.reclaimDeliveries(ask), 0)
@@ -197,10 +197,11 @@ export const attempting: Area = {
         const epoch = await trial.join()
         await trial.queue(APP)
         const claimed = await trial.takeDelivery(APP, { epoch })
-        assert.equal(await trial.session.reclaimDeliveries({ epoch: epoch + 1_000, held: [] }), 0)
+        const reclaim = (under: number) =>
+          trial.session.reclaimDeliveries({ epoch: under, held: [], now: trial.now })
+        assert.equal(await reclaim(epoch + 1_000), 0)
         trial.pass(LEASE)
-        assert.equal(await trial.session.renew({ epoch, now: trial.now, leaseMs: LEASE }), false)
-        assert.equal(await trial.session.reclaimDeliveries({ epoch, held: [] }), 0)
+        assert.equal(await reclaim(epoch), 0)
         assert.equal(await statusOf(trial, claimed), 'sending')
       },
     },

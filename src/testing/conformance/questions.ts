@@ -128,6 +128,7 @@ export const questions: Area = {
         assert.notEqual(one.receiver.id, two.receiver.id)
         assert.equal(one.receiver.epoch, epoch)
         trial.pass(MINUTE)
+        await trial.noticeLosses()
         assert.deepEqual(await trial.post(one.receiver, 'late'), { type: 'ended', state: 'closed' })
       },
     },

@@ -37,27 +37,6 @@ describe('leases in Postgres', () => {
     await session.takeOver({ now: LONG_AGO, maxCrashes: 20, limit: 1_000 })
     expect(await session.renew({ epoch, now: LONG_AGO, leaseMs: LEASE })).toBe(true)
   })
-
-  it('that have run out give no delivery back', async () => {
-    session = await (await emptyStore({ judgesBy: 'database' })).open()
-    const { epoch } = await session.join({ node: 'node', now: NOW, leaseMs: 3_600_000 })
-    const message = {
-      id: 'msg_1',
-      lane: 'endpoint:app',
-      method: 'POST',
-      path: '/',
-      query: '',
-      headers: [],
-      body: utf8('{}'),
-      createdAt: NOW,
-    } as const
-    await session.send({ message, deliveryId: 'dlv_1', dueAt: NOW, deadlineAt: NOW + LEASE })
-    const room = { limit: 1, lanes: { 'endpoint:app': 1 }, originRoom: 0 }
-    expect((await session.claimDeliveries({ epoch, now: NOW, ...room })).claimed.length).toBe(1)
-    expect(await session.renew({ epoch, now: NOW, leaseMs: 0 })).toBe(true)
-    expect(await session.reclaimDeliveries({ epoch, held: [] })).toBe(0)
-    expect((await session.findDelivery({ deliveryId: 'dlv_1' }))?.status).toBe('sending')
-  })
 })
 
 function spawn(session: StoreSession, epoch: number) {

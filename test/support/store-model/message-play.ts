@@ -53,8 +53,7 @@ export class MessagePlay {
         const held = step.isForgetful ? [] : this.#sending.map(({ id }) => id)
         return await stage.ask(async actor => {
           const epoch = epochOf(actor, step.node)
-          await lookUnder(actor.session, epoch, now)
-          return await actor.session.reclaimDeliveries({ epoch, held })
+          return await actor.session.reclaimDeliveries({ epoch, held, now })
         })
       }
       case 'cancel delivery': {
@@ -129,7 +128,7 @@ export class MessagePlay {
   }
 }
 
-/** For commands that have no clock: shows the store whether the epoch is over by now. */
+/** For a command that has no clock: shows the store whether the epoch is over by now. */
 async function lookUnder(session: StoreSession, epoch: number, now: number): Promise<void> {
   await session.claimDeliveries({ epoch, now, limit: 0, lanes: {}, originRoom: 0 })
 }

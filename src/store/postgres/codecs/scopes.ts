@@ -16,7 +16,7 @@ export function toKnown({ type, memory }: KnownWire): Known {
   return { type, memory: toMemory(memory) }
 }
 
-type Verb = 'spawnInScope' | 'sendInScope' | 'exchangeInScope'
+type Verb = 'spawnInScope' | 'sendInScope' | 'exchangeInScope' | 'resendInScope'
 
 /** JSON as it is, but for the memory of whoever else has the key, and for a conflict. */
 type VerbWire<N extends Verb> = Exclude<Outcome<N>, Known | Conflict> | KnownWire | ConflictWire
@@ -40,6 +40,7 @@ export const SCOPE_CODECS: Codecs<keyof ScopeCommands> = {
   spawnInScope: { fromWire: toSpawned },
   sendInScope: { toWire: ({ send, ...input }) => ({ ...input, send: toSend(send) }), fromWire: toSent },
   exchangeInScope: { toWire: ({ send, ...input }) => ({ ...input, send: toSend(send) }), fromWire: toBegun },
+  resendInScope: { fromWire: toResent },
   decide: {
     fromWire: (wire: DecideWire): DecideOutcome =>
       wire.type === 'ended' ? { type: wire.type, end: toEnd(wire) } : wire,
@@ -65,4 +66,8 @@ function toSent(wire: Exclude<VerbWire<'sendInScope'>, ConflictWire>): Outcome<'
 function toBegun(wire: VerbWire<'exchangeInScope'>): Outcome<'exchangeInScope'> {
   if (wire.type === 'known') return toKnown(wire)
   return wire.type === 'conflict' ? toConflict(wire) : wire
+}
+
+function toResent(wire: Exclude<VerbWire<'resendInScope'>, ConflictWire>): Outcome<'resendInScope'> {
+  return wire.type === 'known' ? toKnown(wire) : wire
 }

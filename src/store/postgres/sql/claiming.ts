@@ -46,6 +46,12 @@ begin
   end loop;
 end $$;
 
+-- A callback with how it stands (ClaimedCallback).
+create function claimed_json(c callbacks, receiver_id text) returns jsonb language sql immutable
+  return callback_json(c, receiver_id) || jsonb_build_object(
+    'attempt', c.attempt, 'failures', c.failures, 'fence', c.fence, 'startedAt', coalesce(c.started_at, c.received_at),
+    'remembers', c.remembers);
+
 -- Takes as many of these as there is room for, in their order.
 create function hand_out(box mailboxes, numbers bigint[], sizes bigint[], an_epoch bigint, now bigint) returns jsonb
 language plpgsql volatile as $$
@@ -57,11 +63,7 @@ begin
     update callbacks set state = 'claimed', epoch = an_epoch, fence = fence + 1, attempt = attempt + 1, due_at = null,
            started_at = coalesce(started_at, now)
      where no = any(fitting) returning *)
-  select jsonb_agg(
-           callback_json(t, box.receiver_id) || jsonb_build_object(
-             'attempt', t.attempt, 'failures', t.failures, 'fence', t.fence, 'startedAt', t.started_at,
-             'remembers', t.remembers)
-           order by array_position(fitting, t.no))
+  select jsonb_agg(claimed_json(t, box.receiver_id) order by array_position(fitting, t.no))
     into callbacks from taken t;
   return coalesce(callbacks, '[]');
 end $$;

@@ -9,7 +9,7 @@ create function with_deadline(wait jsonb, deadline_at jsonb, race jsonb) returns
   end;
 
 -- A wait that has not ended, as it is to be remembered from now on (src/model/wait-memory.ts); null where another verb is
--- remembered, or an exchange that has not begun.
+-- remembered, or an exchange that has not begun, or is to be sent again first.
 create function wait_of(c jsonb, known jsonb) returns jsonb language plpgsql immutable as $$
 declare
   verb text := c->>'verb';
@@ -21,7 +21,7 @@ begin
     if verb = 'exchange' then return null; end if;
     return with_deadline(jsonb_build_object('verb', verb), given, race);
   end if;
-  if known->>'verb' <> verb or not has_begun(known) then return null; end if;
+  if known->>'verb' <> verb or not has_begun(known) or is_to_resend(known) then return null; end if;
   if not (c->>'anew')::boolean and known->'within' is not distinct from race then
     given := coalesce(known->'deadlineAt', given);
   end if;

@@ -23,11 +23,13 @@ begin
       perform pg_advisory_xact_lock(each);
     end loop;
   end if;
-  if locks ? 'receivers' or locks ? 'scopes' or locks ? 'receiverKeys' then
+  if locks ? 'receivers' or locks ? 'scopes' or locks ? 'receiverKeys' or locks ? 'exchangeKeys' then
     perform from mailboxes
       where receiver_id = any(array(
         select jsonb_array_elements_text(locks->'receivers')
         union select id from receivers where key = any(texts(locks->'receiverKeys'))
+        union select r.id from exchanges e join receivers r on r.no = e.receiver
+               where e.key = any(texts(locks->'exchangeKeys'))
         union select receiver_id from mailboxes where scope = any(texts(locks->'scopes'))))
       order by receiver_id for update;
   end if;

@@ -30,6 +30,10 @@ create function has_begun(facts jsonb) returns boolean language sql immutable
     else not facts ? 'end'
   end;
 
+-- Whether it is an exchange that can be waited for only when its message has been sent again.
+create function is_to_resend(facts jsonb) returns boolean language sql immutable
+  return facts->>'verb' = 'exchange' and facts ? 'retried' and not facts ? 'end';
+
 create function find_memory(scope_id text, at jsonb) returns memories language plpgsql volatile as $$
 declare
   m memories;
@@ -118,16 +122,20 @@ create function is_forgotten(facts jsonb, blamed boolean) returns boolean langua
     end
   end;
 
--- Forgets what the scope failed with (src/model/forgetting.ts): what it blames, or, without that, every failure; and
--- with each the races that it decided. {isCancelForgotten, isAllForgotten}
+-- Forgets what the scope failed with (src/model/forgetting.ts): what it blames, and every failure where it blames nothing,
+-- or an 'any' of which every branch failed; and with each the races that it decided. {isCancelForgotten, isAllForgotten}
 create function forget_failures(scope_id text, blames jsonb, now bigint) returns jsonb language plpgsql volatile as $$
 declare
   gone bigint[];
   is_cancel_forgotten boolean;
+  is_every_failure constant boolean := blames is null or exists (
+    select from memories m
+     where m.scope = scope_id and m.part = blames->>'part' and m.key = blames->>'key' and m.n = (blames->>'n')::integer
+       and m.facts->>'verb' = 'any' and m.facts->>'by' = 'error');
 begin
   with recursive forgotten (ordinal, part, key, n, facts) as (
     select m.ordinal, m.part, m.key, m.n, m.facts from memories m
-     where m.scope = scope_id and blames is null and is_forgotten(m.facts, false)
+     where m.scope = scope_id and is_every_failure and is_forgotten(m.facts, false)
     union
     select m.ordinal, m.part, m.key, m.n, m.facts from memories m
      where m.scope = scope_id and m.part = blames->>'part' and m.key = blames->>'key'
@@ -139,10 +147,11 @@ begin
   )
   select array_agg(ordinal), bool_or(facts#>>'{end,type}' = 'cancel') into gone, is_cancel_forgotten from forgotten;
   if gone is not null then
-    -- An exchange keeps its receiver and its message: it is waited for anew.
+    -- An exchange keeps its receiver and its message: it is waited for anew, and its message sent again if need be.
     update memories m
        set facts = jsonb_build_object('verb', 'exchange', 'receiverId', m.facts->'receiverId',
-             'messageId', m.facts->'messageId', 'deliveryId', m.facts->'deliveryId'),
+             'messageId', m.facts->'messageId', 'deliveryId', m.facts->'deliveryId',
+             'retried', true),
            bytes = null, size = 0
      where m.scope = scope_id and m.ordinal = any(gone) and m.facts->>'verb' = 'exchange' and has_begun(m.facts);
     delete from memories m

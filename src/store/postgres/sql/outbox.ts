@@ -19,6 +19,15 @@ begin
   return found;
 end $$;
 
+-- Another delivery of the same message, if that one is dead. The id of the one that counts from now on.
+create function deliver_again(delivery_id text, again jsonb) returns text language plpgsql volatile as $$
+begin
+  insert into deliveries (id, message, lane, due_at, deadline_at, scope)
+  select again->>'deliveryId', message, lane, instant(again->'dueAt'), instant(again->'deadlineAt'), scope
+    from deliveries where id = delivery_id and status = 'dead';
+  return case when found then again->>'deliveryId' else delivery_id end;
+end $$;
+
 create function send(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
   given jsonb := c->'message';

@@ -83,6 +83,19 @@ begin
   return jsonb_build_object('type', 'spawned', 'receiver', receiver_json(box, now), 'created', false);
 end $$;
 
+-- A receiver of a scope is to be open, whatever it ended by.
+create function ensure_open(box mailboxes, now bigint) returns mailboxes language plpgsql volatile as $$
+begin
+  if state_of(box, now) <> 'open' then
+    update receivers set opened_at = now where no = box.receiver;
+    update mailboxes
+       set state = 'open', ended_at = null, untold = false,
+           expires_at = expiry_of(now, (select settings from receivers where no = box.receiver), now)
+     where receiver_id = box.receiver_id returning * into box;
+  end if;
+  return box;
+end $$;
+
 create function spawn(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
   now constant bigint := (c->>'now')::bigint;

@@ -49,7 +49,8 @@ declare
   run runs;
 begin
   insert into runs (id, workflow, key, started_at, due_at)
-  values (c->>'runId', c->>'workflow', c->>'key', now, instant(c->'dueAt'))
+  values (
+    c->>'runId', c->>'workflow', c->>'key', greatest(now, instant(c->'dueAt')), instant(c->'dueAt'))
       on conflict (workflow, key) do nothing
   returning * into run;
   if found then
@@ -134,11 +135,15 @@ declare
   now bigint := (c->>'now')::bigint;
   asked runs;
 begin
-  select * into asked from runs where id = c->>'runId' and ended_at is null and cancellation = 'none' for update;
+  select * into asked from runs
+   where id = c->>'runId' and (status = 'failed' or ended_at is null and cancellation = 'none') for update;
   if not found then return 'false'; end if;
-  if asked.fence = 0 then
-    update runs set status = 'cancelled', cancellation = 'requested', cancel_reason = c->>'reason', ended_at = now
+  if asked.status = 'failed' or asked.fence = 0 then
+    update runs
+       set status = 'cancelled', cancellation = case cancellation when 'none' then 'requested' else cancellation end,
+           cancel_reason = coalesce(c->>'reason', cancel_reason), ended_at = now, blames = null
      where no = asked.no;
+    perform end_scope(asked.id, now);
     perform resume(asked.id, now);
     return 'true';
   end if;

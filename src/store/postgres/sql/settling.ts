@@ -21,6 +21,7 @@ declare
   claim jsonb;
   held callbacks;
   box mailboxes;
+  is_of_nobody boolean;
   done boolean[] := '{}';
   receiver_ids text[] := '{}';
 begin
@@ -31,7 +32,10 @@ begin
     update callbacks set state = 'done', epoch = null, ended_at = now where no = held.no;
     update mailboxes set unread = unread - 1 where receiver_id = claim->>'receiverId' returning * into box;
     if held.remembers then perform end_scope(held.id, now); end if;
-    if advance_group(held.receiver, held.grp) or (box.unread = 0 and state_of(box, now) <> 'open') then
+    -- Who waits for the answer of an exchange is told that it was handled, whatever came beside it.
+    is_of_nobody := box.keyless and box.epoch is null;
+    if advance_group(held.receiver, held.grp)
+       or ((box.unread = 0 or is_of_nobody) and state_of(box, now) <> 'open') then
       receiver_ids := receiver_ids || box.receiver_id;
     end if;
   end loop;

@@ -190,9 +190,12 @@ begin
   boxes := array(
     select m from mailboxes m
      where ended_at <= ended_by and keyless and unread = 0 and failed = 0 and not untold and scope is null
+       -- The key of an exchange holds as long as its answer. 'exists' may be answered with a list of all that there are.
+       and (select true from exchanges e join callbacks c on c.id = e.answer where e.receiver = m.receiver limit 1) is null
      order by ended_at limit most + 1 for update skip locked);
   delete from mailboxes m using unnest(boxes[:most]) b where m.receiver_id = b.receiver_id;
   delete from receivers r using unnest(boxes[:most]) b where r.no = b.receiver;
+  delete from exchanges e using unnest(boxes[:most]) b where e.receiver = b.receiver;
   return cardinality(found_dedupes) > most or cardinality(found_answers) > most or cardinality(boxes) > most;
 end $$;
 

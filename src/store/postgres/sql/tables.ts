@@ -181,6 +181,20 @@ create table attempts (
   primary key (delivery, number)
 );
 
+-- Exchanges of the server that have a key.
+create table exchanges (
+  receiver bigint primary key,
+  key text collate "C" not null,
+  -- Where the message goes, for as long as the key holds.
+  lane text collate "C" not null,
+  url text,
+  message_id text collate "C" not null,
+  delivery_id text collate "C" not null,
+  -- The id of the callback that was its answer.
+  answer text collate "C"
+);
+create unique index exchanges_key on exchanges (key);
+
 -- What scopes remember, each in the order in which it was first remembered.
 create table memories (
   scope text collate "C" not null,

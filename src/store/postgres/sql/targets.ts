@@ -91,11 +91,12 @@ begin
   return taken;
 end $$;
 
--- An exchange is over. Nobody needs to be told, unless more came than was waited for.
-create function close_answered(box mailboxes, now bigint) returns void language plpgsql volatile as $$
+-- An exchange is over. Nobody needs to be told, unless more came than was waited for. in_hand: how much of what is unread
+-- that is.
+create function close_answered(box mailboxes, now bigint, in_hand integer default 0) returns void language plpgsql volatile as $$
 begin
   box := mark_end(box, now);
-  update mailboxes set state = 'closed', ended_at = now, untold = unread > 0
+  update mailboxes set state = 'closed', ended_at = now, untold = unread > in_hand
    where receiver_id = box.receiver_id and state = 'open';
 end $$;
 `

@@ -66,6 +66,10 @@ begin
   return sent || '{"type": "sent"}';
 end $$;
 
+create function begun_again(facts jsonb, receiver jsonb) returns jsonb language sql immutable
+  return facts - array['verb', 'receiverId', 'retried', 'within', 'end']
+    || jsonb_build_object('type', 'begun', 'receiver', receiver);
+
 create function exchange_in_scope(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
   scope entered := enter(c->'entry', judged_at);
@@ -78,8 +82,7 @@ begin
   known := find_memory(scope.id, c->'at');
   if known.scope is not null then
     if known.facts->>'verb' <> 'exchange' or not has_begun(known.facts) then return known_json(known, now); end if;
-    return known.facts - 'verb' - 'end' - 'receiverId'
-      || jsonb_build_object('type', 'begun', 'receiver', memory_json(known, now)->'receiver');
+    return begun_again(known.facts, memory_json(known, now)->'receiver');
   end if;
   spawned := create_receiver(c->'receiver', scope.id, now);
   if spawned->>'type' = 'conflict' then return spawned; end if;
@@ -90,5 +93,35 @@ begin
     begun || jsonb_build_object('verb', 'exchange', 'receiverId', spawned#>'{receiver,id}'));
   perform wrote(scope);
   return begun || jsonb_build_object('type', 'begun', 'receiver', spawned->'receiver');
+end $$;
+
+create function resend_in_scope(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+declare
+  scope entered := enter(c->'entry', judged_at);
+  now bigint := (c->>'now')::bigint;
+  known memories;
+  box mailboxes;
+  delivery_id text;
+begin
+  if scope.id is null then return '{"type": "lost"}'; end if;
+  known := find_memory(scope.id, c->'at');
+  if known.scope is null then
+    raise exception 'Nothing is remembered that can be sent again' using errcode = 'LL002';
+  end if;
+  if known.facts->>'verb' <> 'exchange' or not has_begun(known.facts) then return known_json(known, now); end if;
+  if not is_to_resend(known.facts) then return begun_again(known.facts, memory_json(known, now)->'receiver'); end if;
+
+  delivery_id := known.facts->>'deliveryId';
+  box := lock_mailbox(known.facts->>'receiverId');
+  -- Its answer may be there already.
+  if box.unread = 0 then
+    box := ensure_open(box, now);
+    delivery_id := deliver_again(delivery_id, c->'delivery');
+  end if;
+  known.facts := present(jsonb_build_object('verb', 'exchange', 'receiverId', box.receiver_id,
+    'messageId', known.facts->'messageId', 'deliveryId', delivery_id, 'deadlineAt', c->'deadlineAt'));
+  perform put_memory(known, scope.id, c->'at', known.facts, null, 0);
+  perform wrote(scope);
+  return begun_again(known.facts, receiver_json(box, now));
 end $$;
 `
