@@ -36,6 +36,8 @@ export function fromWire<N extends CommandName>(name: N, wire: unknown, input: I
 /** An escape of NUL or of half a surrogate pair, which `JSON.stringify` writes for nothing else. */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/
 
-function bytesInBase64(_: string, value: unknown): unknown {
-  return value instanceof Uint8Array ? toBase64(value) : value
+/** A `Buffer` says by itself how it wants to be written, so what is looked at is what it was before. */
+function bytesInBase64(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
+  const given = this[key]
+  return given instanceof Uint8Array ? toBase64(given) : value
 }
