@@ -17,7 +17,7 @@ export interface NodeSettings {
   readonly receivers?: readonly string[]
 }
 
-export type What = 'spawn' | 'spawnKeyless' | 'take' | 'hold' | 'finish' | 'start'
+export type What = 'spawn' | 'spawnKeyless' | 'take' | 'acknowledge' | 'hold' | 'finish' | 'start' | 'stories'
 
 export interface Request {
   readonly id: number
@@ -29,6 +29,13 @@ interface Reply {
   readonly id: number
   readonly answer?: unknown
   readonly failure?: string
+}
+
+/** A run of the workflow, and what it came to. */
+export interface Story {
+  readonly key: string
+  readonly status: string
+  readonly result?: readonly string[]
 }
 
 export class ChildNode {

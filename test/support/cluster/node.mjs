@@ -3,9 +3,9 @@
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import pg from 'pg'
 import { CallbackServer } from 'longline'
 import { postgres } from 'longline/postgres'
+import pg from 'pg'
 
 /** @type {import('./child-node.js').NodeSettings} */
 const { name, url, schema, pace, publicUrl, partner, receivers } = JSON.parse(process.argv[2] ?? '{}')
@@ -24,6 +24,9 @@ const http = createServer(server.node).listen(0, '127.0.0.1')
 await once(http, 'listening')
 const address = http.address()
 const port = typeof address === 'object' && address !== null ? address.port : 0
+
+/** @type {import('longline').Callback<unknown> | undefined} */
+let taken
 
 /** What a step is doing until it is told to end. @type {Map<string, (result: string) => void>} */
 const doing = new Map()
@@ -78,13 +81,23 @@ const requests = {
   take: async (/** @type {string} */ key) => {
     const receiver = await server.spawn(key)
     const callback = await receiver.next()
+    taken = callback
     return { seq: callback.seq, attempt: callback.attempt, text: callback.text() }
   },
+  acknowledge: async () => await taken?.ack(),
   hold: async (/** @type {string} */ key) => {
     await held.start(key, key)
     while (!doing.has(key)) await new Promise(resolve => setImmediate(resolve))
   },
   finish: async (/** @type {string} */ key) => doing.get(key)?.(`by ${name}`),
+  stories: async () => {
+    const ended = []
+    for await (const { key, status } of story.runs()) {
+      const result = status === 'done' ? await (await story.get(key))?.result() : undefined
+      ended.push({ key, status, result })
+    }
+    return ended
+  },
   start: async (/** @type {string} */ key) => void (await story.start(key, key)),
 }
 
