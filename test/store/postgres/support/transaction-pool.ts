@@ -9,21 +9,19 @@ const BACKENDS = 4
  * set on the session, or listened to there, is another's.
  */
 export class TransactionPool implements Pool {
-  readonly #backends: pg.Pool
+  /** Whoever has waited longest for work is next, so that no two transactions in a row share a backend. */
   readonly #idle: pg.PoolClient[] = []
-  /** Resolved when a transaction has ended. */
   readonly #waiting: ((backend: pg.PoolClient) => void)[] = []
 
-  private constructor(backends: pg.Pool) {
-    this.#backends = backends
-  }
+  private constructor() {}
 
   static async open(): Promise<TransactionPool> {
     const backends = new pg.Pool({ connectionString: process.env.LONGLINE_TEST_POSTGRES, max: BACKENDS })
-    const pool = new TransactionPool(backends)
-    for (let n = 0; n < BACKENDS; n++) pool.#idle.push(await backends.connect())
+    const pool = new TransactionPool()
+    const all = await Promise.all(Array.from({ length: BACKENDS }, () => backends.connect()))
+    pool.#idle.push(...all)
     onTestFinished(async () => {
-      for (const backend of pool.#idle) backend.release(true)
+      for (const backend of all) backend.release(true)
       await backends.end()
     })
     return pool
@@ -32,18 +30,27 @@ export class TransactionPool implements Pool {
   async connect(): Promise<Client> {
     let own: pg.PoolClient | undefined
     const query = async (text: string, values?: unknown[]): Promise<Answer> => {
-      own ??= await this.#take()
-      const backend = own
+      const backend = own ?? (await this.#take())
       try {
         return await backend.query(text, values)
       } finally {
-        const { rows } = await this.#statusOf(backend)
-        if (rows === 'idle') {
-          own = undefined
-          this.#giveBack(backend)
-        }
+        own = backend.getTransactionStatus() === 'I' ? undefined : backend
+        if (own === undefined) this.#giveBack(backend)
       }
     }
-    return { query, release: () => own?.query('rollback').then(() => {}, () => {}), on: () => {} }
+    return { query, release: () => {}, on: () => {} }
+  }
+
+  #take(): Promise<pg.PoolClient> {
+    const backend = this.#idle.shift()
+    return backend === undefined
+      ? new Promise(resolve => this.#waiting.push(resolve))
+      : Promise.resolve(backend)
+  }
+
+  #giveBack(backend: pg.PoolClient): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#idle.push(backend)
+    else next(backend)
   }
 }
