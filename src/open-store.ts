@@ -71,7 +71,10 @@ function explainingDelay(store: Store, { clock, logger }: Pick<ServerSettings, '
     exclusive,
     async open() {
       const stopTimer = after(clock, QUIET_MS, () =>
-        logger.warn({ store: name }, 'the store is not open yet; another process may have it, or nobody answers'),
+        logger.warn(
+          { store: name },
+          'the store is not open yet; another process may have it, or nobody answers',
+        ),
       )
       try {
         return await store.open()

@@ -64,7 +64,7 @@ function openPool(database: string): pg.Pool {
 }
 
 function spawn(session: StoreSession, id: string): Promise<unknown> {
-  return session.spawn({ id, key: id, token: `token_${id}`, now: Date.now(), patch: {} })
+  return session.spawn({ id, key: id, token: `token_${id}`, now: Date.now(), patch: {}, reopen: false })
 }
 
 function accept(session: StoreSession, receiverId: string, callbackId: string): Promise<unknown> {
