@@ -44,7 +44,7 @@ export async function assemble(
   // Everything that can be wrong is found out before the node joins: its timers would outlive a failed start.
   let node: Node | undefined
   const epoch = () => node?.epoch ?? 0
-  const { pollMs, renewMs, sweepMs } = session.pace ?? DEFAULTS
+  const { pollMs, leaseMs, renewMs, sweepMs } = session.pace ?? DEFAULTS
   const watch = new Watch({ session, clock, pollMs, onError })
   const sources = new Sources()
   const intake = new Intake({ session, watch, sources, settings })
@@ -126,7 +126,7 @@ export async function assemble(
     clock,
     shared,
     name: createId(`${hostname()}:${process.pid}`, clock.now()),
-    leaseMs: DEFAULTS.leaseMs,
+    leaseMs,
     renewMs,
     sweepMs,
     maxCrashes: DEFAULTS.maxCrashes,

@@ -15,10 +15,10 @@ import { onStop, patienceMs, tell } from './protocol.mjs'
 const bookMs = 25
 
 /** @type {BrokerSettings} */
-const { app, partner, port, store, ledger } = JSON.parse(process.argv[2] ?? '{}')
+const { app, partner, ledger, ...place } = JSON.parse(process.argv[2] ?? '{}')
 onStop(stop)
 
-const server = await CallbackServer.listen({ port, store })
+const server = await CallbackServer.listen(place)
 const { orders, consumer } = await declare(server, { app, partner, book, patience: patienceMs })
 tell({ type: 'ready', url: orders.url })
 

@@ -1,7 +1,9 @@
 // npm run demo
+// npm run demo -- --postgres
 //
 // Starts an app, a partner and a broker as processes of their own, kills the broker in the middle of its work, again and
-// again, and counts. The exit code is 0 exactly when no promise was broken.
+// again, and counts. The exit code is 0 exactly when no promise was broken. With --postgres there are three brokers behind a
+// load balancer, on a Postgres of their own, and they are killed in turn.
 //
 //   D1. The counts come from outside of longline: what the app and the partner saw, and the ledger.
 //   D2. The broker is killed only while it has orders in its hands.
@@ -13,6 +15,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { startPostgres } from '../../scripts/postgres.mjs'
+import { startBalancer } from './balancer.mjs'
 import { Processes } from './processes.mjs'
 import { toVerdict } from './verdict.mjs'
 import { paint, say, seconds, showProgress } from './words.mjs'
@@ -24,6 +28,7 @@ import { paint, say, seconds, showProgress } from './words.mjs'
 const orderCount = 120
 const killAfter = [25, 60, 95]
 const patienceMs = 60_000
+const isCluster = process.argv.includes('--postgres')
 
 const startedAt = performance.now()
 const folder = mkdtempSync(join(tmpdir(), 'longline-demo-'))
@@ -40,6 +45,9 @@ const calls = new Map()
 /** @type {Left | undefined} */
 let left
 
+const theBroker = isCluster ? 'three brokers open' : 'the broker opens'
+/** What else has to go. @type {(() => unknown)[]} */
+const atEnd = []
 const processes = new Processes(hear)
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => processes.fail('interrupted'))
 /** @type {Promise<never>} */
@@ -58,6 +66,7 @@ try {
   process.exitCode = 1
 } finally {
   processes.endAll()
+  for (const end of atEnd) await end()
   rmSync(folder, { recursive: true, force: true })
 }
 
@@ -67,40 +76,58 @@ async function run() {
   const partner = processes.start('partner.mjs')
   const [appUrl, partnerUrl] = await Promise.all([processes.ready(app), processes.ready(partner)])
 
-  /** @type {BrokerSettings} */
-  const settings = {
-    app: appUrl,
-    partner: partnerUrl,
-    port: await findPort(),
-    store: join(folder, 'broker.db'),
-    ledger,
-  }
-  let broker = startBroker(settings)
-  const url = await processes.ready(broker)
-  say('started', 'the broker opens one URL for the orders of its region, and the app begins to post to it')
+  const places = await findPlaces()
+  const settings = places.map(place => ({ app: appUrl, partner: partnerUrl, ledger, ...place }))
+  const brokers = settings.map(startBroker)
+  const urls = new Set(await Promise.all(brokers.map(broker => processes.ready(broker))))
+  if (urls.size !== 1) throw new Error('the brokers do not agree on their URL')
+  say('started', `${theBroker} one URL for the orders of its region, and the app begins to post to it`)
 
-  for (const threshold of killAfter) {
+  for (const [turn, threshold] of killAfter.entries()) {
     await until(() => countEnded() >= threshold)
+    const which = turn % brokers.length
     const killedAt = performance.now()
-    const inHand = await kill(broker)
-    say('kill -9', `${countEnded()} orders have ended, ${inHand} were in its hands`, 'yellow')
+    const inHand = await kill(brokers[which])
+    say(
+      'kill -9',
+      `${countEnded()} orders have ended, ${inHand} were in ${isCluster ? 'their' : 'its'} hands`,
+      'yellow',
+    )
 
-    broker = startBroker(settings)
-    if ((await processes.ready(broker)) !== url) throw new Error('the broker came back with another URL')
-    say('started', `again, ${seconds(killedAt)} later: same file, same URL, and it goes on`)
+    brokers[which] = startBroker(settings[which])
+    if (!urls.has(await processes.ready(brokers[which])))
+      throw new Error('the broker came back with another URL')
+    say(
+      'started',
+      `again, ${seconds(killedAt)} later: same ${isCluster ? 'database' : 'file'}, same URL, and it goes on`,
+    )
   }
 
   const finished = await until(isFinished).then(
     () => true,
     () => false,
   )
-  await processes.stop(broker)
+  for (const broker of brokers) await processes.stop(broker)
   await Promise.all([processes.stop(app), processes.stop(partner)])
   say('stopped', finished ? 'everything is done' : `waited ${patienceMs / 1_000} s for the rest, in vain`)
   return conclude()
 }
 
-/** @param {BrokerSettings} settings */
+/**
+ * Where brokers listen, and what they have in common.
+ *
+ * @returns {Promise<readonly { port: number, publicUrl?: string, store: string }[]>}
+ */
+async function findPlaces() {
+  if (!isCluster) return [{ port: await findPort(), store: join(folder, 'broker.db') }]
+  const database = await startPostgres()
+  atEnd.push(() => database.remove())
+  const [port, ...ports] = [await findPort(), await findPort(), await findPort(), await findPort()]
+  atEnd.push(startBalancer(port, ports))
+  return ports.map(own => ({ port: own, publicUrl: `http://127.0.0.1:${port}`, store: database.url }))
+}
+
+/** @param {BrokerSettings | undefined} settings */
 function startBroker(settings) {
   return processes.start('broker.mjs', JSON.stringify(settings))
 }
@@ -108,9 +135,10 @@ function startBroker(settings) {
 /**
  * Kills the broker, and says how many orders it had in its hands.
  *
- * @param {ChildProcess} broker
+ * @param {ChildProcess | undefined} broker
  */
 async function kill(broker) {
+  if (broker === undefined) throw new Error('there is no such broker')
   await processes.kill(broker)
   const inHand = taken.size - countEnded()
   if (inHand <= 0) throw new Error('the broker was killed while it had nothing to do, which shows nothing')

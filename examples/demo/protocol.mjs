@@ -30,7 +30,7 @@ export const patienceMs = 5_000
  *   | { type: 'left', left: Left }} Message
  */
 
-/** @typedef {{ app: string, partner: string, port: number, store: string, ledger: string }} BrokerSettings */
+/** @typedef {{ app: string, partner: string, port: number, publicUrl?: string, store: string, ledger: string }} BrokerSettings */
 
 /**
  * To whoever started this process. Without it there is nothing left to do here.

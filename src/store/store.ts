@@ -55,15 +55,16 @@ export type StoreSession = {
   readonly within?: (transaction: Transaction) => JoinedCommands
   /** What the operator should know about how the store runs here; it is logged when the server opens. */
   readonly note?: string
-  /** Where a server need not ask as often as it does by default. */
+  /** Where a server is to ask at other times than it does by default. */
   readonly pace?: Pace
   /** Waits for the commands under way, then lets go of the store. */
   close(): Promise<void>
 }
 
-/** How often a server asks its store for what no wake-up and no timer of its own has told it. */
+/** How often a server asks its store for what no wake-up and no timer of its own has told it, and how long it may be away. */
 export interface Pace {
   readonly pollMs: number
+  readonly leaseMs: number
   readonly renewMs: number
   readonly sweepMs: number
 }

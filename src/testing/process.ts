@@ -15,7 +15,12 @@ const TEN_MINUTES = 600_000
  * At a store that is this process's alone, every change is its own, and what time brings it has timers for. Asking every second
  * would only make days that are moved by hand long.
  */
-const UNHURRIED: Pace = { pollMs: TEN_MINUTES, renewMs: TEN_MINUTES, sweepMs: DEFAULTS.sweepMs }
+const UNHURRIED: Pace = {
+  pollMs: TEN_MINUTES,
+  leaseMs: DEFAULTS.leaseMs,
+  renewMs: TEN_MINUTES,
+  sweepMs: DEFAULTS.sweepMs,
+}
 
 export interface World {
   readonly clock: Clock

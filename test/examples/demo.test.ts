@@ -20,4 +20,14 @@ describe('the demo', () => {
     expect(stdout).toContain('Nothing was lost, nothing granted twice.')
     expect(stdout).not.toContain('\u001b') // no colours where nobody sees them
   })
+
+  it('shows the same of three brokers on one Postgres, killed in turn', { timeout: 150_000 }, async () => {
+    const given = ['--postgres']
+    const { code, stdout, stderr } = await runExample('demo/main.mjs', { patienceMs: 140_000, given })
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout.match(/kill -9 +\d+ orders have ended, [1-9]\d* were in their hands/g)).toHaveLength(3)
+    expect(stdout).toMatch(/orders in +120\n/)
+    expect(stdout).toContain('Nothing was lost, nothing granted twice.')
+  })
 })

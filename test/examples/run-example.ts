@@ -8,9 +8,15 @@ export interface Outcome {
 }
 
 /** Runs a file of `examples/` as anybody would. It ends by itself; a process that is kept alive is killed. */
-export function runExample(file: string, { patienceMs = 15_000 } = {}): Promise<Outcome> {
+export function runExample(
+  file: string,
+  {
+    patienceMs = 15_000,
+    given = [],
+  }: { readonly patienceMs?: number; readonly given?: readonly string[] } = {},
+): Promise<Outcome> {
   const path = fileURLToPath(new URL(`../../examples/${file}`, import.meta.url))
-  const child = spawn(process.execPath, ['--no-warnings', path], {
+  const child = spawn(process.execPath, ['--no-warnings', path, ...given], {
     env: { ...process.env, NODE_ENV: 'development', FORCE_COLOR: undefined },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

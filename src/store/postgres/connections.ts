@@ -6,7 +6,8 @@ import type { Answer, Client, Pool } from './pool.js'
 //
 //   C1. Nobody waits for the pool, or for an answer, longer than a bound: what is behind it would wait, too.
 //   C2. A connection that was given up, or has failed, is not used again: the database may still be at work on it.
-//   C3. A connection that breaks while it is ours tells nobody but whoever asked something of it.
+//   C3. A connection that breaks while it is ours tells nobody but whoever asked something of it. One that breaks in the pool
+//       tells nobody: with a pool that nobody listens to, a restart of Postgres would end the process (H50).
 
 export interface ConnectionBounds {
   readonly connectMs: number
@@ -16,7 +17,7 @@ export interface ConnectionBounds {
 const BOUNDS: ConnectionBounds = { connectMs: 5_000, queryMs: 10_000 }
 
 /** Those whose errors are listened to already. */
-const heardOf = new WeakSet<Client>()
+const heardOf = new WeakSet<Client | Pool>()
 
 export class Connections {
   readonly #pool: Pool
@@ -24,6 +25,8 @@ export class Connections {
   readonly #bounds: ConnectionBounds
 
   constructor(pool: Pool, clock: Clock, bounds: ConnectionBounds = BOUNDS) {
+    if (!heardOf.has(pool)) pool.on?.('error', ignore)
+    heardOf.add(pool)
     this.#pool = pool
     this.#clock = clock
     this.#bounds = bounds
@@ -69,7 +72,7 @@ export class Connections {
   }
 }
 
-/** Whoever asked something of the connection hears of it by the failure of that. */
+/** Whoever asked something of the connection hears of it by the failure of that; whoever needs one gets another. */
 function ignore(): void {}
 
 /** The database has answered, with an error: the connection is as good as before. */

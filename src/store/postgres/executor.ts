@@ -13,7 +13,8 @@ import { fromWire, toWire } from './wire.js'
 //
 //   X1. One batch after the other, so commands take effect in the order in which they were sent (S10).
 //   X2. A batch that fails for one of its commands is repeated one by one: each has an outcome or an error of its own (H48).
-//   X3. Of a batch whose answer was lost nobody knows whether it was done: all of it is unavailable, and may be sent again.
+//   X3. Outcomes are sent after the commit: whoever is slow to read them holds no lock (H47).
+//   X4. Of a batch whose answer was lost nobody knows whether it was done: all of it is unavailable, and may be sent again.
 
 export interface ExecutorParts {
   readonly connections: Connections
@@ -33,7 +34,7 @@ export class PostgresExecutor implements Executor {
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts
-    this.#statement = `select ${quoted(parts.schema)}.execute($1, $2, $3) as outcomes`
+    this.#statement = `call ${quoted(parts.schema)}.carry_out($1, $2, $3, null)`
   }
 
   async execute(batch: readonly Command[]): Promise<readonly Result[]> {

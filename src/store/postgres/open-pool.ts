@@ -18,8 +18,6 @@ export async function openPool(url: string): Promise<OpenedPool> {
     keepAlive: true,
     application_name: 'longline',
   })
-  // Of a connection that breaks while nobody uses it; the next one who needs one gets another.
-  pool.on('error', () => {})
   return { pool, end: () => pool.end() }
 }
 

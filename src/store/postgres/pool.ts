@@ -1,6 +1,7 @@
 /** As much of `pg` as the store needs: a pool of one's own fits, whatever else it does. */
 export interface Pool {
   connect(): Promise<Client>
+  on?(event: 'error', listener: Listener): unknown
 }
 
 /** A connection of the pool, taken out of it. */

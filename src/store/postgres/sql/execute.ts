@@ -91,6 +91,19 @@ begin
   end loop;
   return to_jsonb(outcomes);
 end $$;
+
+-- The transaction ends before its outcomes are sent, so a node that is stopped and does not read them holds no lock. A
+-- procedure that commits cannot have a search path of its own, so the name within is written out.
+do $do$ begin
+  execute format($procedure$
+    create procedure carry_out(batch jsonb, locks jsonb, judges_by_commands boolean, inout outcomes jsonb)
+    language plpgsql as $body$
+    begin
+      outcomes := %I.execute(batch, locks, judges_by_commands);
+      commit;
+    end $body$
+  $procedure$, current_schema());
+end $do$;
 `
 }
 
