@@ -15,7 +15,7 @@ const AT_LEAST = 5
 /** @typedef {{ together: import('./support/roundtrips.mjs').RoundTripsResult, alone: import('./support/roundtrips.mjs').RoundTripsResult, accepted: number, claimed?: number }} Measured */
 
 const dbos = { name: 'DBOS', file: 'rivals/dbos.mjs', database: 'dbos' }
-const longline = { name: 'longline', file: 'servers/postgres.mjs', database: 'postgres' }
+const longline = { name: 'longline', file: 'servers/workflow.mjs', database: 'postgres' }
 
 /**
  * @param {import('./support/result.mjs').Settings} settings
@@ -95,6 +95,7 @@ async function measure({ name, file, database }, { seconds }) {
     const partner = await Child.start('servers/partner.mjs', {})
     const task = {
       databaseUrl,
+      store: databaseUrl,
       partner: `http://127.0.0.1:${partner.ready.port}`,
       warmupMs: WARMUP_MS,
       measuredMs: seconds * 1000,

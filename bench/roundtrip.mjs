@@ -101,7 +101,7 @@ async function measure({ name, file, node }, { folder, seconds }) {
   const on = node === undefined ? {} : { node }
   const partner = await Child.start('servers/partner.mjs', {}, on)
   const task = {
-    file: join(data, 'roundtrip.db'),
+    store: join(data, 'roundtrip.db'),
     folder: data,
     partner: `http://127.0.0.1:${partner.ready.port}`,
     warmupMs: WARMUP_MS,

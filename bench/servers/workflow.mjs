@@ -1,13 +1,13 @@
-// A workflow on a file: a step, and an exchange with the partner.
+// A workflow: a step, and an exchange with the partner. Beside it a receiver that takes in what comes.
 
 import { CallbackServer } from 'longline'
 import { answerRunner, readTask } from '../support/child.mjs'
 import { price, toAbilities } from '../support/roundtrips.mjs'
 
-/** @type {{ file: string, partner: string, warmupMs: number, measuredMs: number }} */
+/** @type {{ store: string, partner: string, warmupMs: number, measuredMs: number }} */
 const task = readTask()
 
-const server = await CallbackServer.listen({ store: task.file, port: 0 })
+const server = await CallbackServer.listen({ store: task.store, port: 0 })
 const partner = server.endpoint('partner', { url: task.partner })
 const orders = server.workflow(
   'order',
@@ -20,9 +20,11 @@ const orders = server.workflow(
     return { id, status, amount }
   },
 )
+const mailbox = await server.spawn('bench', { capacity: 1_000_000_000 })
 
 const abilities = toAbilities(async order => {
   const run = await orders.start(order.id, order)
   return await run.result()
 }, task)
-answerRunner({}, abilities, () => server.close({ grace: 0 }))
+const { port, pathname } = new URL(mailbox.url)
+answerRunner({ port: Number(port), paths: [pathname] }, abilities, () => server.close({ grace: 0 }))
