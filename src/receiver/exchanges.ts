@@ -2,7 +2,7 @@ import { createId, createToken } from '../core/ids.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { type GivenUp, type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
 import { within } from '../core/within.js'
-import { InvalidOptionsError, LeaseLostError, ReceiverClosedError } from '../errors.js'
+import { InvalidOptionsError, ReceiverClosedError, StoreUnavailableError } from '../errors.js'
 import type { ClaimedCallback } from '../model/callback.js'
 import type { ChildOptions } from '../model/code.js'
 import type { Lane } from '../model/delivery.js'
@@ -24,7 +24,7 @@ import type { Mailboxes } from './mailboxes.js'
 //   E1. How an exchange ends the store decides, in one command: the answer, the dead delivery, the end of the receiver.
 //   E2. A wait that was given up has consumed nothing: what was taken for it goes back, uncounted.
 //   E3. What has a key is then left as it is, for whoever asks again. What has none is nobody's any more: its receiver
-//       closes, and when its time was over no further attempt is made.
+//       closes, and when its time was over no further attempt is made; also where it is not known whether it has begun.
 //   E4. Those who wait for one exchange ask one after the other, so that what a lost reply has taken can be told from
 //       what is in somebody's hands.
 
@@ -72,6 +72,9 @@ interface Shared {
   isOver: boolean
 }
 
+/** It passes: this node goes on under another epoch. */
+const LEASE_LOST = 'The lease of this node was lost before an exchange had begun'
+
 const optionNames = ['send', 'from', 'schema', 'ttl', 'capacity', ...waitOptionNames]
 
 export class Exchanges {
@@ -101,25 +104,24 @@ export class Exchanges {
     const now = mailboxes.clock.now()
     const receiver = { id: createId('rcv', now), token: createToken(), patch }
     const send = toSend(toMessage(toUrl(receiver.token)))
-    const bound = key === undefined ? { epoch: epoch() } : { key }
 
-    let begun: Begun | undefined
-    let givenUp: GivenUp | undefined
+    let isGivenUp = false
     const begin = async () => {
       code.attach(receiver.id) // before anybody can answer
+      const bound = key === undefined ? { epoch: epoch() } : { key }
       const outcome = await session.beginExchange({ ...bound, receiver, send, now })
       if (outcome.type !== 'begun' || outcome.receiver.id !== receiver.id) code.detach(receiver.id)
       if (outcome.type === 'conflict') throw new InvalidOptionsError(outcome.message)
-      if (outcome.type === 'lost') throw new LeaseLostError()
+      if (outcome.type === 'lost') throw new StoreUnavailableError(LEASE_LOST)
       if (outcome.type === 'other_target') throw toKeyConflict(key ?? '', outcome.lane, send.message.lane)
-      begun = outcome
-      if (givenUp === undefined) this.#join(outcome, code, wait)
-      else leave(givenUp)
+      if (!isGivenUp) this.#join(outcome, code, wait)
       return this.#toSought<T>(outcome)
     }
     const leave = (how: GivenUp) => {
-      givenUp = how
-      if (key === undefined && begun !== undefined) this.#abandon(begun, code, how)
+      isGivenUp = true
+      // What begins it has been sent, whether its reply comes or not: what is sent now comes after it.
+      if (key === undefined)
+        this.#abandon({ receiverId: receiver.id, deliveryId: send.deliveryId }, code, how)
     }
     const waitOptions: WaitOptions<F> = definedOnly({ timeout, until, signal, fallback })
     const what = key === undefined ? 'the answer to an exchange' : `the answer to exchange '${key}'`
@@ -134,23 +136,42 @@ export class Exchanges {
 
   /** One more waits for it. Its code stays loaded for as long as answers may come, or be read. */
   #join({ receiver }: Begun, code: Code, wait: Wait<unknown>): void {
+    const { settler } = this.#parts.mailboxes
     const shared = this.#sharedOf(receiver)
     shared.waits += 1
     code.attach(receiver.id)
     const leave = () => {
       shared.waits -= 1
-      if (shared.waits > 0) return
-      this.#shared.delete(receiver.id)
-      if (shared.isOver) code.detach(receiver.id)
+      // A look under way may be the one whose reply is lost.
+      if (shared.waits === 0) settler.inBackground(this.#inTurn(receiver, () => this.#letGo(receiver, code)))
     }
     wait.then(leave, leave)
   }
 
-  #abandon({ receiver, deliveryId }: Begun, code: Code, how: GivenUp): void {
+  /** Nobody here waits for it any more, unless somebody has come meanwhile: then that is whom it belongs to. */
+  async #letGo({ id: receiverId }: ReceiverRecord, code: Code): Promise<void> {
+    const shared = this.#shared.get(receiverId)
+    if (shared === undefined || shared.waits > 0) return
+    if (shared.isUnsure) {
+      const { mailboxes, epoch } = this.#parts
+      const { settler } = mailboxes
+      await settler.reclaim(() => ({ receiverId, epoch: epoch(), held: mailboxes.heldOf(receiverId) }))
+      shared.isUnsure = false
+      if (shared.waits > 0) return
+    }
+    this.#shared.delete(receiverId)
+    if (shared.isOver) code.detach(receiverId)
+  }
+
+  #abandon(
+    { receiverId, deliveryId }: { readonly receiverId: string; readonly deliveryId: string },
+    code: Code,
+    how: GivenUp,
+  ): void {
     const { settler } = this.#parts.mailboxes
-    code.detach(receiver.id)
+    code.detach(receiverId)
     const delivery = how === 'timed_out' ? { deliveryId } : {}
-    settler.inBackground(settler.leaveExchange({ receiverId: receiver.id, ...delivery }))
+    settler.inBackground(settler.leaveExchange({ receiverId, ...delivery }))
   }
 
   #toSought<T>(begun: Begun) {
@@ -160,11 +181,11 @@ export class Exchanges {
         { kind: 'receiver', id: receiver.id },
         { kind: 'delivery', id: deliveryId },
       ] as const,
-      look: () => this.#inTurn(begun, shared => this.#look<T>(begun, shared)),
+      look: () => this.#inTurn(receiver, shared => this.#look<T>(begun, shared)),
     }
   }
 
-  #inTurn<R>({ receiver }: Begun, look: (shared: Shared) => Promise<R>): Promise<R> {
+  #inTurn<R>(receiver: ReceiverRecord, look: (shared: Shared) => Promise<R>): Promise<R> {
     const shared = this.#sharedOf(receiver)
     const turn = shared.turn.then(() => look(shared))
     shared.turn = turn.catch(() => undefined)

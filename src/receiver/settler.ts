@@ -3,7 +3,7 @@ import { LonglineError, ServerClosedError } from '../errors.js'
 import type { Claim, FailureReason } from '../model/callback.js'
 import { toFailure } from '../model/failure.js'
 import type { MemoryKey } from '../model/memory.js'
-import type { StoreSession } from '../store/store.js'
+import type { Input, StoreSession } from '../store/store.js'
 
 // Tells the store how hand-outs ended, and keeps telling it until it has heard.
 //
@@ -66,6 +66,14 @@ export class Settler {
     return this.#tell(async () => {
       if (deliveryId !== undefined) await this.#session.cancelDelivery({ deliveryId, now })
       await this.#session.closeReceiver({ receiverId, now })
+      return true
+    })
+  }
+
+  /** What was taken, in a command whose outcome is not known, goes back. `toClaims` says by what is held by then. */
+  reclaim(toClaims: () => Omit<Input<'reclaim'>, 'now'>): Promise<boolean> {
+    return this.#tell(async () => {
+      await this.#session.reclaim({ ...toClaims(), now: this.#clock.now() })
       return true
     })
   }

@@ -39,6 +39,7 @@ export function raceInScope<B extends Branches>(
   const context = currentContext()
   const around = context?.scopeId === entry.scopeId ? context.races : []
   const contest = new Contest<B>(entry, at, verb, branches, { first, waits, cancelAll, around })
+  entry.beginRace(first)
   void contest.start()
   return first.wait
 }
@@ -121,7 +122,9 @@ class Contest<B extends Branches> {
   }
 
   #ended(name: string, wait: Wait<unknown>, result: PromiseSettledResult<unknown>): void {
-    if (!this.#first.pending || this.#entry.isOver || this.#entry.isClosing) return
+    if (!this.#first.pending || this.#entry.isOver) return
+    // Made after the code had ended: it is given up, as any other wait.
+    if (this.#entry.isClosing) return this.#first.wait.cancel()
     const decided = this.#entry.memory.peek(this.#at)
     try {
       if (decided !== undefined) {

@@ -123,7 +123,8 @@ export class ScopeVerbs implements Scope {
         throw endError(end, `exchange '${key}'`)
       },
       onGiveUp: () => {
-        if (begun === undefined || this.#entry.isOver) return
+        // Where the code has ended, the end of the scope closes it; if it has none yet, the next entry waits on.
+        if (begun === undefined || this.#entry.isOver || this.#entry.isClosing) return
         session.closeReceiver({ receiverId: begun.receiver.id, now: clock.now() }).catch(this.#parts.onError)
       },
     })

@@ -12,6 +12,7 @@ import {
   TimeoutError,
   UnscopedCallError,
 } from '../../src/index.js'
+import { memoryStore } from '../../src/store/memory/memory-store.js'
 import { Lives, type LivesOptions, type Place, places } from '../support/lives.js'
 import { collect } from '../support/server.js'
 
@@ -184,6 +185,86 @@ describe.each(places)('in %s', (_, place) => {
     await lives.clock.advance('2s')
     expect([(await answer).data, (await answer).attempt]).toEqual(['yes', 1])
     expect([...lost, partner.urls.length]).toEqual(['beginExchange', 'takeAnswer', 1])
+  })
+
+  it('what a lost reply had taken for a wait that was given up is there for whoever asks again', async () => {
+    const { partner, lives } = begin(place)
+    let isLost = false
+    const { server, post } = await lives.begin(async (name, run) => {
+      const outcome = await run()
+      if (isLost || name !== 'takeAnswer' || (outcome as { type: string }).type !== 'taken') return outcome
+      isLost = true
+      first.cancel()
+      throw new StoreUnavailableError('the reply was lost')
+    })
+    const first = server.exchange('ask', ask)
+    await lives.clock.settle()
+    await post(partner.url, 'yes')
+    await expect(first).rejects.toThrow(CancelledError)
+    const again = await server.exchange('ask', { ...ask, timeout: '1m' })
+    expect([again.data, again.attempt]).toEqual(['yes', 1])
+  })
+
+  it('and it goes back though nobody asks, as soon as the store can be told', async () => {
+    const { partner, lives } = begin(place)
+    const told: unknown[] = []
+    let [isLost, isDown] = [false, true]
+    const { server, post } = await lives.begin(async (name, run) => {
+      if (name === 'reclaim' && isDown) throw new StoreUnavailableError('down')
+      const outcome = await run()
+      if (name === 'reclaim') told.push(name)
+      if (isLost || name !== 'takeAnswer' || (outcome as { type: string }).type !== 'taken') return outcome
+      isLost = true
+      first.cancel()
+      throw new StoreUnavailableError('the reply was lost')
+    })
+    const first = server.exchange('ask', ask)
+    await lives.clock.settle()
+    await post(partner.url, 'yes')
+    await lives.clock.advance('5s')
+    expect(told).toEqual([])
+    isDown = false
+    await lives.clock.advance('2s')
+    expect(told).toEqual(['reclaim'])
+    const again = await server.exchange('ask', ask)
+    expect([again.data, again.attempt]).toEqual(['yes', 1])
+  })
+
+  it('one without a key that may have begun, and whose time is over, is over as well', async () => {
+    const { partner, lives } = begin(place)
+    partner.status = 503
+    let isLost = false
+    const { server, post } = await lives.begin(async (name, run) => {
+      const outcome = await run()
+      if (isLost || name !== 'beginExchange') return outcome
+      isLost = true
+      throw new StoreUnavailableError('the reply was lost')
+    })
+    const late = server.exchange({ ...ask, timeout: '500ms', fallback: () => 'late' })
+    await lives.clock.advance('600ms')
+    expect(await late).toBe('late')
+    await lives.clock.advance('1h')
+    expect(partner.urls).toHaveLength(1)
+    expect((await post(partner.url)).status).toBe(410)
+  })
+
+  it('one without a key that was asked for while the lease was lost begins under the next', async () => {
+    const store = memoryStore()
+    const shared: Place = () => () => ({ name: store.name, exclusive: false, open: () => store.open() })
+    const { partner, lives } = begin(shared)
+    let isDown = true
+    const { server, post } = await lives.begin(async (name, run) => {
+      if (isDown && name === 'renew') throw new StoreUnavailableError('down')
+      return await run()
+    })
+    await lives.clock.advance('30s')
+    const answer = server.exchange({ ...ask, timeout: '1h' })
+    await lives.clock.advance('3s')
+    expect(partner.urls).toEqual([])
+    isDown = false
+    await lives.clock.advance('10s')
+    await post(partner.url, 'yes')
+    expect((await answer).data).toBe('yes')
   })
 
   it('one without a key whose time is over is over: 410, and no further attempt', async () => {
