@@ -2,14 +2,19 @@ import { createId, createToken } from '../core/ids.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { type GivenUp, type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
 import { within } from '../core/within.js'
-import { InvalidOptionsError, ReceiverClosedError, StoreUnavailableError } from '../errors.js'
+import {
+  InvalidOptionsError,
+  NonRetryableError,
+  ReceiverClosedError,
+  StoreUnavailableError,
+} from '../errors.js'
 import type { ClaimedCallback } from '../model/callback.js'
 import type { ChildOptions } from '../model/code.js'
 import type { Lane } from '../model/delivery.js'
 import type { Message } from '../model/message.js'
-import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
+import type { Leftover, ReceiverRecord, SettingsPatch } from '../model/receiver.js'
 import type { Callback, ExchangeOptions } from '../model/scope.js'
-import { DEFAULTS } from '../options.js'
+import { DEFAULTS, type Logger } from '../options.js'
 import { EndWaits, type Sight } from '../store/end-waits.js'
 import type { SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
@@ -49,7 +54,17 @@ export interface ExchangesParts {
   /** For a key that has an exchange with another target. */
   readonly toKeyConflict: (key: string, first: Lane, second: Lane) => Error
   readonly toDeliveryError: (deliveryId: string) => Promise<Error>
+  /** Nobody will read what came. */
+  readonly onLeftover: (leftover: Leftover) => void
+  /** A delivery was called off, because its exchange has ended. */
+  readonly onCalledOff: (delivery: Named) => void
+  readonly logger: Logger
   readonly onError: (error: unknown) => void
+}
+
+interface Named {
+  readonly id: string
+  readonly messageId: string
 }
 
 interface Code {
@@ -59,6 +74,7 @@ interface Code {
 
 interface Begun {
   readonly receiver: ReceiverRecord
+  readonly messageId: string
   readonly deliveryId: string
 }
 
@@ -74,6 +90,9 @@ interface Shared {
 
 /** It passes: this node goes on under another epoch. */
 const LEASE_LOST = 'The lease of this node was lost before an exchange had begun'
+
+const SET_ASIDE =
+  'the answer to an exchange is set aside: the processes that had it in hand have died too often'
 
 const optionNames = ['send', 'from', 'schema', 'ttl', 'capacity', ...waitOptionNames]
 
@@ -120,8 +139,9 @@ export class Exchanges {
     const leave = (how: GivenUp) => {
       isGivenUp = true
       // What begins it has been sent, whether its reply comes or not: what is sent now comes after it.
-      if (key === undefined)
-        this.#abandon({ receiverId: receiver.id, deliveryId: send.deliveryId }, code, how)
+      if (key !== undefined) return
+      code.detach(receiver.id)
+      this.#abandon(receiver.id, { id: send.deliveryId, messageId: send.message.id }, how)
     }
     const waitOptions: WaitOptions<F> = definedOnly({ timeout, until, signal, fallback })
     const what = key === undefined ? 'the answer to an exchange' : `the answer to exchange '${key}'`
@@ -163,15 +183,14 @@ export class Exchanges {
     if (shared.isOver) code.detach(receiverId)
   }
 
-  #abandon(
-    { receiverId, deliveryId }: { readonly receiverId: string; readonly deliveryId: string },
-    code: Code,
-    how: GivenUp,
-  ): void {
-    const { settler } = this.#parts.mailboxes
-    code.detach(receiverId)
-    const delivery = how === 'timed_out' ? { deliveryId } : {}
-    settler.inBackground(settler.leaveExchange({ receiverId, ...delivery }))
+  #abandon(receiverId: string, delivery: Named, how: GivenUp): void {
+    const { mailboxes, onLeftover, onCalledOff } = this.#parts
+    const { settler } = mailboxes
+    const end = async () => {
+      if (how === 'timed_out' && (await settler.callOff(delivery.id))) onCalledOff(delivery)
+      return await settler.closeReceiver(receiverId, unread => onLeftover({ receiverId, unread }))
+    }
+    settler.inBackground(end())
   }
 
   #toSought<T>(begun: Begun) {
@@ -201,7 +220,7 @@ export class Exchanges {
   }
 
   async #look<T>(begun: Begun, shared: Shared): Promise<Sight<Callback<T>>> {
-    const { session, mailboxes, toDeliveryError } = this.#parts
+    const { session, mailboxes, toDeliveryError, logger } = this.#parts
     const { receiver, deliveryId } = begun
     const receiverId = receiver.id
     const now = mailboxes.clock.now()
@@ -217,12 +236,18 @@ export class Exchanges {
       case 'waiting':
         return outcome.lookAgainAt === undefined ? {} : { lookAgainAt: outcome.lookAgainAt }
       case 'taken':
+        this.#tellCalledOff(begun, now)
         return await this.#handOut<T>(receiver, outcome.callback, epoch)
       case 'acknowledged':
         return { found: await this.#handOutAgain<T>(receiver, outcome.callback) }
       case 'forgotten':
         throw new InvalidOptionsError(
-          'The answer to this exchange is not kept any more: it was acknowledged longer ago than retention.callbacks',
+          'The answer to this exchange is not kept any more: it was taken longer ago than retention.callbacks',
+        )
+      case 'set_aside':
+        logger.error({ receiverId, callbackId: outcome.callbackId }, SET_ASIDE)
+        throw new NonRetryableError(
+          `The answer to this exchange is set aside: ${DEFAULTS.maxCrashes} times the process that had it in hand died`,
         )
       case 'dead':
         throw await toDeliveryError(deliveryId)
@@ -230,6 +255,17 @@ export class Exchanges {
       case 'expired':
         throw new ReceiverClosedError({ receiver: receiverId, reason: outcome.type })
     }
+  }
+
+  /** An answer ends the delivery, which whoever observes is told; not again, where the answer is taken again. */
+  #tellCalledOff({ deliveryId, messageId }: Begun, now: number): void {
+    const { session, onCalledOff, onError } = this.#parts
+    const tell = async () => {
+      const delivery = await session.findDelivery({ deliveryId })
+      if (delivery?.reason === 'cancelled' && delivery.endedAt === now)
+        onCalledOff({ id: deliveryId, messageId })
+    }
+    tell().catch(onError)
   }
 
   async #handOut<T>(

@@ -60,12 +60,18 @@ export class Settler {
     return this.#tell(begin)
   }
 
-  /** Nobody waits for its answer any more; with a delivery: and nobody is to be asked again. */
-  leaveExchange({ receiverId, deliveryId }: { receiverId: string; deliveryId?: string }): Promise<boolean> {
+  /** No further attempt is made. `false`: it had ended. */
+  callOff(deliveryId: string): Promise<boolean> {
+    const now = this.#clock.now()
+    return this.#tell(() => this.#session.cancelDelivery({ deliveryId, now }))
+  }
+
+  /** Nobody will read from it: `onUnread` is told how many callbacks it leaves, if it leaves any. */
+  closeReceiver(receiverId: string, onUnread: (unread: number) => void): Promise<boolean> {
     const now = this.#clock.now()
     return this.#tell(async () => {
-      if (deliveryId !== undefined) await this.#session.cancelDelivery({ deliveryId, now })
-      await this.#session.closeReceiver({ receiverId, now })
+      const { length } = await this.#session.closeReceiver({ receiverId, now })
+      if (length > 0) onUnread(length)
       return true
     })
   }

@@ -91,7 +91,7 @@ export class ScopeVerbs implements Scope {
     const at = this.#use(key, 'exchange')
     const { patch, attach, detach } = this.#toReceiver(child)
     const wait: WaitOptions<F> = definedOnly({ timeout, until, signal, fallback })
-    const { clock, session } = this.#entry.parts
+    const { clock } = this.#entry.parts
     const deadlineAt = deadlineOf(wait, clock.now())
     let begun: { readonly receiver: ReceiverRecord; readonly deliveryId: string } | undefined
     return scopeWait<Callback<T>, F>(this.#entry, {
@@ -125,7 +125,7 @@ export class ScopeVerbs implements Scope {
       onGiveUp: () => {
         // Where the code has ended, the end of the scope closes it; if it has none yet, the next entry waits on.
         if (begun === undefined || this.#entry.isOver || this.#entry.isClosing) return
-        session.closeReceiver({ receiverId: begun.receiver.id, now: clock.now() }).catch(this.#parts.onError)
+        this.#parts.leave(begun.receiver.id)
       },
     })
   }

@@ -5,6 +5,7 @@ import {
   InvalidInputError,
   InvalidOptionsError,
   KeyConflictError,
+  NonRetryableError,
   ReceiverClosedError,
   ScopeEndedError,
   ServerClosedError,
@@ -12,6 +13,7 @@ import {
   TimeoutError,
   UnscopedCallError,
 } from '../../src/index.js'
+import { DEFAULTS } from '../../src/options.js'
 import { memoryStore } from '../../src/store/memory/memory-store.js'
 import { Lives, type LivesOptions, type Place, places } from '../support/lives.js'
 import { collect } from '../support/server.js'
@@ -305,6 +307,64 @@ describe.each(places)('in %s', (_, place) => {
     for (const url of partner.urls) expect((await post(url)).status).toBe(410)
     const next = await lives.begin()
     await expect(next.server.exchange('ask', ask)).rejects.toMatchObject({ reason: 'rejected' })
+  })
+
+  it('an answer whose processes die again and again is set aside, and whoever asks is told that', async () => {
+    const { partner, lives } = begin(place)
+    const first = await lives.begin()
+    const answer = first.server.exchange('ask', ask)
+    await lives.clock.settle()
+    await first.post(partner.url, 'yes')
+    await answer
+    let life = first
+    let told: unknown
+    for (let crashes = 1; crashes <= DEFAULTS.maxCrashes; crashes++) {
+      life = await lives.begin()
+      told = await life.server.exchange('ask', { ...ask, timeout: '1m' }).catch((error: unknown) => error)
+    }
+    expect(told).toBeInstanceOf(NonRetryableError)
+    expect(String(told)).toContain('The answer to this exchange is set aside: 20 times')
+    const line = expect.stringContaining('the answer to an exchange is set aside')
+    const facts = { receiverId: expect.stringMatching(/^rcv/), callbackId: expect.any(String) }
+    expect(life.logged).toEqual([{ level: 'error', message: line, facts }])
+  })
+
+  it('what nobody will read of one without a key is a line in the log', async () => {
+    const { partner, lives } = begin(place)
+    const { server, post, logged } = await lives.begin(async (name, run) => {
+      const outcome = await run()
+      if (name === 'takeAnswer' && (outcome as { type: string }).type === 'taken') answer.cancel()
+      return outcome
+    })
+    const answer = server.exchange(ask)
+    await lives.clock.settle()
+    await post(partner.url, 'yes')
+    await expect(answer).rejects.toThrow(CancelledError)
+    await lives.clock.settle()
+    const [{ id: receiverId } = { id: '' }] = await collect(server.receivers())
+    const message = 'a receiver ended with callbacks that nobody has read'
+    expect(logged).toEqual([{ level: 'warn', message, facts: { receiverId, unread: 1 } }])
+  })
+
+  it('whoever observes is told of the deliveries that end with their exchanges', async () => {
+    const { partner, lives } = begin(place)
+    partner.status = 503
+    const { server, post, observed } = await lives.begin()
+    const ended = () =>
+      observed.flatMap(({ type, status, reason }) => (type === 'delivery.ended' ? [{ status, reason }] : []))
+    const late = server.exchange({ ...ask, timeout: '1s', fallback: () => 'late' })
+    await lives.clock.advance('1s')
+    await late
+    await lives.clock.settle()
+    expect(ended()).toEqual([{ status: 'dead', reason: 'cancelled' }])
+    const answer = server.exchange('ask', ask)
+    await lives.clock.settle()
+    await post(partner.urls[1] ?? '', 'yes')
+    await (await answer).release()
+    await lives.clock.advance('1s')
+    await (await server.exchange('ask', ask)).ack()
+    await lives.clock.settle()
+    expect(ended()).toHaveLength(2)
   })
 
   it('ends with its receiver', async () => {

@@ -123,11 +123,11 @@ export class Exchanges implements Part<'beginExchange' | 'takeAnswer'> {
     if (row === undefined) return { type: 'forgotten' }
     const { state, due_at } = row
     if (state === 'done') return { type: 'acknowledged', callback: this.#claiming.read(mailbox, row) }
-    if (state === 'failed' || state === 'discarded') return { type: 'closed' }
+    if (state === 'failed') return { type: 'set_aside', callbackId: answer }
+    if (state === 'discarded') return { type: 'closed' }
     const isFree = state === 'ready' || (state === 'delayed' && due_at !== null && due_at <= now)
-    if (!isFree || !this.#parts.epochs.isLive(epoch, now)) {
-      return { type: 'waiting', ...optional('lookAgainAt', state === 'delayed' ? due_at : null) }
-    }
+    if (!isFree) return { type: 'waiting', ...optional('lookAgainAt', state === 'delayed' ? due_at : null) }
+    if (!this.#parts.epochs.isLive(epoch, now)) return { type: 'waiting' }
     const [callback] = this.#claiming.handOut(mailbox, { epoch, now }, [row]).callbacks
     return callback === undefined ? { type: 'waiting', lookAgainAt: now } : { type: 'taken', callback }
   }
