@@ -1,3 +1,4 @@
+import { definedOnly } from '../core/defined-only.js'
 import { createId, createToken } from '../core/ids.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { type GivenUp, type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
@@ -298,11 +299,5 @@ export class Exchanges {
     const { mailboxes } = this.#parts
     const { clock } = mailboxes
     return within(clock, DEFAULTS.codeTimeoutMs, 'The schema', mailboxes.read(receiver, record))
-  }
-}
-
-function definedOnly<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
   }
 }

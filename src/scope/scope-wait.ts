@@ -1,7 +1,7 @@
 import { after } from '../core/clock.js'
 import { formatMs, toInstant, toMs } from '../core/duration.js'
 import { Looks } from '../core/looks.js'
-import { createWait, type PendingWait, type Wait, type WaitOptions } from '../core/wait.js'
+import { checkFallback, createWait, type PendingWait, type Wait, type WaitOptions } from '../core/wait.js'
 import { CancelledError, RunCancelledError, TimeoutError } from '../errors.js'
 import {
   type Begun,
@@ -120,7 +120,8 @@ class ScopeWait<T, F> implements OpenWait {
     const { clock } = entry.parts
     const context = currentContext()
     this.#races = context?.scopeId === entry.scopeId ? context.races : []
-    const { signal, timeout, until } = how.options
+    const { signal, timeout, until, fallback } = how.options
+    checkFallback(fallback)
     this.#deadlineAt = deadlineOf(how.options, clock.now())
     this.#deadlineInWords =
       timeout === undefined ? `at ${until?.toISOString()}` : `after ${formatMs(toMs(timeout, 'timeout'))}`

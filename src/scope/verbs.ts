@@ -1,4 +1,5 @@
 import { checkKey, isStorableKey, sha256Hex } from '../core/bytes.js'
+import { definedOnly } from '../core/defined-only.js'
 import { type Duration, toInstant } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
 import type { Branches, Winner } from '../core/race.js'
@@ -244,10 +245,4 @@ function toFreshness({ expiresAt }: ReceiverRecord, deadlineAt: number | undefin
 function endError(end: WaitEnd, what: string): Error {
   if (end.type === 'run_cancelled') return new RunCancelledError(end.reason)
   return new ReceiverClosedError({ receiver: what, reason: end.type === 'expired' ? 'expired' : 'closed' })
-}
-
-function definedOnly<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
-  }
 }
