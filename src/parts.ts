@@ -5,6 +5,7 @@ import { Intake } from './intake/intake.js'
 import { toReceiverSettings } from './intake/receiver-settings.js'
 import { Sources } from './intake/sources.js'
 import type { ChildOptions } from './model/code.js'
+import type { Leftover } from './model/receiver.js'
 import { DEFAULTS, type ServerSettings, toReceiverUrl } from './options.js'
 import { Exchanges } from './receiver/exchanges.js'
 import { Mailboxes } from './receiver/mailboxes.js'
@@ -70,6 +71,8 @@ export async function assemble(
       detach: (receiverId: string) => sources.detach(receiverId),
     }
   }
+  const onLeftover = (leftover: Leftover) =>
+    logger.warn(leftover, 'a receiver ended with callbacks that nobody has read')
   const scopeParts: ScopeParts = {
     session,
     watch,
@@ -93,6 +96,10 @@ export async function assemble(
     toSend: message => sender.toSend(message),
     toRedelivery: () => sender.toRedelivery(),
     toDelivery: (sent, waits) => sender.toScopedDelivery(sent, waits),
+    leave: receiverId => {
+      const { settler } = mailboxes
+      settler.inBackground(settler.closeReceiver(receiverId, unread => onLeftover({ receiverId, unread })))
+    },
     toDeliveryError: deliveryId => sender.toDeliveryError(deliveryId),
     toStart: (workflow, key, given) => workflows.toStart(workflow, key, given),
     onStarted: run => workflows.started(run),
@@ -106,7 +113,10 @@ export async function assemble(
     watch,
     mailboxes,
     epoch,
+    logger,
     onError,
+    onLeftover,
+    onCalledOff: delivery => sender.calledOff(delivery),
     toReceiver,
     toUrl,
     toSend,
@@ -136,7 +146,7 @@ export async function assemble(
       runsMs: settings.runsMs,
       keylessMs: DEFAULTS.keylessMs,
     },
-    onLeftover: leftover => logger.warn(leftover, 'a receiver ended with callbacks that nobody has read'),
+    onLeftover,
     onDropped: dropped => logger.warn(dropped, 'retention let go of callbacks that nobody has handled'),
     onExpired: deliveryIds => sender.expired(deliveryIds),
     onLost: () => {

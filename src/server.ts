@@ -278,6 +278,10 @@ export class CallbackServer implements AsyncDisposable {
    * @throws ReceiverClosedError when its receiver ends before (`ttl`).
    * @throws InvalidInputError when the answer does not fit a schema that was not loaded when it came.
    * @throws KeyConflictError when the key has an exchange with another target.
+   * @throws InvalidOptionsError, EndpointRefusedError for options, or a message, that cannot be; for an answer that is not kept
+   *   any more.
+   * @throws NonRetryableError when the answer was set aside, for each process that had it in hand died.
+   * @throws CancelledError, ServerClosedError when it is given up, or the server closes.
    * @throws UnscopedCallError inside a scope, with a key or without.
    */
   exchange<T = unknown, F = never>(options: ExchangeOptions<T, F>): Wait<Callback<T> | NoInfer<F>>

@@ -280,6 +280,11 @@ function check({ until, signal, fallback }: CreateWaitOptions<unknown>): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new InvalidOptionsError('signal must be an AbortSignal')
   }
+  checkFallback(fallback)
+}
+
+/** @throws InvalidOptionsError when it is there, and no function. */
+export function checkFallback(fallback: unknown): void {
   if (fallback !== undefined && typeof fallback !== 'function') {
     throw new InvalidOptionsError('fallback must be a function')
   }

@@ -1,10 +1,11 @@
-import { isError, listKeys } from './failure.js'
+import { isCode, isError, listKeys } from './failure.js'
 
 // What is kept of an error besides its name, its message and its place: a list of what may be, and nothing else.
 //
 //   F1. Whatever else hangs on an error is not kept: the errors of client libraries carry the request, with its
 //       credentials, and the response, with its body.
-//   F2. What is kept is an error itself, or a short text or a number; of the issues of a schema their words and places, not
+//   F2. What is kept as a cause, or among the errors of an AggregateError, is an error or a number, a flag, nothing: a text may
+//       be a body, also a short one. A code is a number or a word; a fact of ours, a short text or a number; of the issues of a schema their words and places, not
 //       the input that they are about.
 
 /** What errors of ours say of themselves, besides their code. */
@@ -40,16 +41,18 @@ export function factsOf(error: Error, type: string, isOurs: boolean): readonly F
 
 /** What is kept of a value that hangs on an error, in a list; an empty one where it is left out. */
 export function toKept(key: string, value: unknown): readonly unknown[] {
-  if (key === 'code') return typeof value === 'string' || typeof value === 'number' ? [value] : []
+  if (key === 'code') return isCode(value) ? [value] : []
   if (key === 'issues') return Array.isArray(value) ? [value.map(toIssue)] : []
+  if (typeof value === 'string') return OURS.has(key) && value.length <= LONGEST_TEXT ? [value] : []
   return isPlain(value) || isError(value) ? [value] : []
 }
+
+const OURS: ReadonlySet<string> = new Set([...OWN.values()].flat())
 
 /** A longer text is more likely a body than a word about what went wrong. */
 const LONGEST_TEXT = 1_000
 
 function isPlain(value: unknown): boolean {
-  if (typeof value === 'string') return value.length <= LONGEST_TEXT
   return value === null || (typeof value !== 'object' && typeof value !== 'function')
 }
 

@@ -15,6 +15,7 @@ export interface Failure extends Description {
 }
 
 const LONGEST_MESSAGE = 1_000
+const LONGEST_CODE = 200
 const STACK_LINES = 8
 const MOST_CAUSES = 5
 const MOST_ERRORS = 10
@@ -27,7 +28,7 @@ export function toFailure(error: unknown, causes = MOST_CAUSES): Failure {
   return {
     ...description,
     message: clip(description.message),
-    ...(typeof code === 'string' ? { code: clip(code) } : typeof code === 'number' ? { code } : {}),
+    ...(isCode(code) ? { code } : {}),
     ...(isDeep || !isError(cause) ? {} : { cause: toFailure(cause, causes - 1) }),
     ...(isDeep || !Array.isArray(errors) || !isAggregate(error, description)
       ? {}
@@ -64,6 +65,11 @@ export function describeError(error: Error): Description {
 
 export function toStack({ name, message, stack }: Description): string {
   return `${name}: ${message}${stack === undefined ? '' : `\n${stack}`}`
+}
+
+/** A longer text is no code: it may be a body. */
+export function isCode(code: unknown): code is string | number {
+  return typeof code === 'number' || (typeof code === 'string' && code.length <= LONGEST_CODE)
 }
 
 function isAggregate(error: Error, { name }: Description): boolean {

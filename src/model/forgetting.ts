@@ -6,8 +6,8 @@ import { hasBegun, type Memory, type MemoryKey, nameOf, type WaitEndType } from 
 //   F2. An exchange keeps its receiver and its message: it is waited for anew, and its message is sent again where its
 //       delivery is dead.
 //   F3. A race goes with the memory that decided it.
-//   F4. Where an `any` is blamed of which every branch failed, every failure goes: waited for anew, its branches would fail
-//       again with what they remember.
+//   F4. With an `any` of which every branch failed goes what its branches failed with: waited for anew, they would fail again
+//       with what they remember. Where one of them failed with nothing that is remembered, every failure goes.
 
 interface Remembered {
   readonly at: MemoryKey
@@ -23,25 +23,30 @@ export interface Forgetting {
 
 /** `blames`: the memory with which it failed; without one, every failure is forgotten. */
 export function forgetFailures(memories: Iterable<Remembered>, blames?: MemoryKey): Forgetting {
-  const blamed = blames === undefined ? undefined : nameOf(blames)
-  const failures: Remembered[] = []
-  const ofBlamed: Remembered[] = []
+  const blamed = blames && nameOf(blames)
+  const failures = new Map<string, Remembered>()
   const racesBy = new Map<string, Remembered[]>()
   for (const remembered of memories) {
     const { at, memory } = remembered
-    const isBlamed = nameOf(at) === blamed
-    if (isForgotten(memory, isBlamed)) (isBlamed ? ofBlamed : failures).push(remembered)
+    const name = nameOf(at)
+    if (isForgotten(memory, name === blamed)) failures.set(name, remembered)
     const by = decidedBy(memory)
     if (by !== undefined) racesBy.set(by, [...(racesBy.get(by) ?? []), remembered])
   }
-  const isEveryFailure = blamed === undefined || ofBlamed.some(({ memory }) => isFailedAny(memory))
-  const forgotten = isEveryFailure ? [...ofBlamed, ...failures] : ofBlamed
+  const failuresAt = (names: Iterable<string>) =>
+    [...names].flatMap(name => {
+      const failure = failures.get(name)
+      return failure === undefined ? [] : [failure]
+    })
+  const forgotten = failuresAt(blamed === undefined ? failures.keys() : [blamed])
   const found = new Map<string, Remembered>()
   for (const remembered of forgotten) {
     const name = nameOf(remembered.at)
     if (found.has(name)) continue
     found.set(name, remembered)
     forgotten.push(...(racesBy.get(name) ?? []))
+    if (!isFailedAny(remembered.memory)) continue
+    forgotten.push(...failuresAt(blamesOf(remembered.memory)?.map(nameOf) ?? failures.keys()))
   }
   const gone = [...found.values()]
   return {
@@ -72,12 +77,15 @@ function isForgotten(memory: Memory, isBlamed: boolean): boolean {
 
 /** An `any` is decided by a failure only where all of its branches had one. */
 function isFailedAny(memory: Memory): boolean {
-  return (
-    memory.verb === 'any' &&
-    'decision' in memory &&
-    memory.decision.by.type === 'result' &&
-    memory.decision.by.result.type === 'error'
-  )
+  return memory.verb === 'any' && resultOf(memory)?.result.type === 'error'
+}
+
+function blamesOf(memory: Memory): readonly MemoryKey[] | undefined {
+  return resultOf(memory)?.blames
+}
+
+function resultOf(memory: Memory) {
+  return 'decision' in memory && memory.decision.by.type === 'result' ? memory.decision.by : undefined
 }
 
 /** Whether a wait ended without what was waited for. */

@@ -124,7 +124,15 @@ export interface Decision {
   readonly winner: string
   readonly by:
     | { readonly type: 'wait'; readonly at: MemoryKey }
-    | { readonly type: 'result'; readonly result: Result }
+    | {
+        readonly type: 'result'
+        readonly result: Result
+        /**
+         * Of an `any` whose branches all failed: the memory that each failure came from. Not there where one of them came
+         * from none.
+         */
+        readonly blames?: readonly MemoryKey[]
+      }
 }
 
 /** A race that a wait takes part in. */

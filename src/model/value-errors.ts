@@ -11,7 +11,7 @@ import { createShell, fillShell, headOfError, isOurs } from './value-shells.js'
 
 const WHAT = 'The failure'
 
-/** Never throws, whatever was thrown. What is no error becomes the message of one, and a plain text its `cause`, too. */
+/** Never throws, whatever was thrown. What is no error becomes the message of one, and a number its `cause`, too. */
 export function encodeError(thrown: unknown): Uint8Array {
   try {
     return encodeValue(isError(thrown) ? thrown : wrap(thrown), WHAT)

@@ -1,15 +1,21 @@
+import { definedOnly } from '../core/defined-only.js'
 import { createId, createToken } from '../core/ids.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { type GivenUp, type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
 import { within } from '../core/within.js'
-import { InvalidOptionsError, LeaseLostError, ReceiverClosedError } from '../errors.js'
+import {
+  InvalidOptionsError,
+  NonRetryableError,
+  ReceiverClosedError,
+  StoreUnavailableError,
+} from '../errors.js'
 import type { ClaimedCallback } from '../model/callback.js'
 import type { ChildOptions } from '../model/code.js'
 import type { Lane } from '../model/delivery.js'
 import type { Message } from '../model/message.js'
-import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
+import type { Leftover, ReceiverRecord, SettingsPatch } from '../model/receiver.js'
 import type { Callback, ExchangeOptions } from '../model/scope.js'
-import { DEFAULTS } from '../options.js'
+import { DEFAULTS, type Logger } from '../options.js'
 import { EndWaits, type Sight } from '../store/end-waits.js'
 import type { SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
@@ -24,7 +30,7 @@ import type { Mailboxes } from './mailboxes.js'
 //   E1. How an exchange ends the store decides, in one command: the answer, the dead delivery, the end of the receiver.
 //   E2. A wait that was given up has consumed nothing: what was taken for it goes back, uncounted.
 //   E3. What has a key is then left as it is, for whoever asks again. What has none is nobody's any more: its receiver
-//       closes, and when its time was over no further attempt is made.
+//       closes, and when its time was over no further attempt is made; also where it is not known whether it has begun.
 //   E4. Those who wait for one exchange ask one after the other, so that what a lost reply has taken can be told from
 //       what is in somebody's hands.
 
@@ -49,7 +55,17 @@ export interface ExchangesParts {
   /** For a key that has an exchange with another target. */
   readonly toKeyConflict: (key: string, first: Lane, second: Lane) => Error
   readonly toDeliveryError: (deliveryId: string) => Promise<Error>
+  /** Nobody will read what came. */
+  readonly onLeftover: (leftover: Leftover) => void
+  /** A delivery was called off, because its exchange has ended. */
+  readonly onCalledOff: (delivery: Named) => void
+  readonly logger: Logger
   readonly onError: (error: unknown) => void
+}
+
+interface Named {
+  readonly id: string
+  readonly messageId: string
 }
 
 interface Code {
@@ -59,6 +75,7 @@ interface Code {
 
 interface Begun {
   readonly receiver: ReceiverRecord
+  readonly messageId: string
   readonly deliveryId: string
 }
 
@@ -71,6 +88,12 @@ interface Shared {
   /** It has ended: nothing is judged any more. */
   isOver: boolean
 }
+
+/** It passes: this node goes on under another epoch. */
+const LEASE_LOST = 'The lease of this node was lost before an exchange had begun'
+
+const SET_ASIDE =
+  'the answer to an exchange is set aside: the processes that had it in hand have died too often'
 
 const optionNames = ['send', 'from', 'schema', 'ttl', 'capacity', ...waitOptionNames]
 
@@ -101,25 +124,25 @@ export class Exchanges {
     const now = mailboxes.clock.now()
     const receiver = { id: createId('rcv', now), token: createToken(), patch }
     const send = toSend(toMessage(toUrl(receiver.token)))
-    const bound = key === undefined ? { epoch: epoch() } : { key }
 
-    let begun: Begun | undefined
-    let givenUp: GivenUp | undefined
+    let isGivenUp = false
     const begin = async () => {
       code.attach(receiver.id) // before anybody can answer
+      const bound = key === undefined ? { epoch: epoch() } : { key }
       const outcome = await session.beginExchange({ ...bound, receiver, send, now })
       if (outcome.type !== 'begun' || outcome.receiver.id !== receiver.id) code.detach(receiver.id)
       if (outcome.type === 'conflict') throw new InvalidOptionsError(outcome.message)
-      if (outcome.type === 'lost') throw new LeaseLostError()
+      if (outcome.type === 'lost') throw new StoreUnavailableError(LEASE_LOST)
       if (outcome.type === 'other_target') throw toKeyConflict(key ?? '', outcome.lane, send.message.lane)
-      begun = outcome
-      if (givenUp === undefined) this.#join(outcome, code, wait)
-      else leave(givenUp)
+      if (!isGivenUp) this.#join(outcome, code, wait)
       return this.#toSought<T>(outcome)
     }
     const leave = (how: GivenUp) => {
-      givenUp = how
-      if (key === undefined && begun !== undefined) this.#abandon(begun, code, how)
+      isGivenUp = true
+      // What begins it has been sent, whether its reply comes or not: what is sent now comes after it.
+      if (key !== undefined) return
+      code.detach(receiver.id)
+      this.#abandon(receiver.id, { id: send.deliveryId, messageId: send.message.id }, how)
     }
     const waitOptions: WaitOptions<F> = definedOnly({ timeout, until, signal, fallback })
     const what = key === undefined ? 'the answer to an exchange' : `the answer to exchange '${key}'`
@@ -134,23 +157,41 @@ export class Exchanges {
 
   /** One more waits for it. Its code stays loaded for as long as answers may come, or be read. */
   #join({ receiver }: Begun, code: Code, wait: Wait<unknown>): void {
+    const { settler } = this.#parts.mailboxes
     const shared = this.#sharedOf(receiver)
     shared.waits += 1
     code.attach(receiver.id)
     const leave = () => {
       shared.waits -= 1
-      if (shared.waits > 0) return
-      this.#shared.delete(receiver.id)
-      if (shared.isOver) code.detach(receiver.id)
+      // A look under way may be the one whose reply is lost.
+      if (shared.waits === 0) settler.inBackground(this.#inTurn(receiver, () => this.#letGo(receiver, code)))
     }
     wait.then(leave, leave)
   }
 
-  #abandon({ receiver, deliveryId }: Begun, code: Code, how: GivenUp): void {
-    const { settler } = this.#parts.mailboxes
-    code.detach(receiver.id)
-    const delivery = how === 'timed_out' ? { deliveryId } : {}
-    settler.inBackground(settler.leaveExchange({ receiverId: receiver.id, ...delivery }))
+  /** Nobody here waits for it any more, unless somebody has come meanwhile: then that is whom it belongs to. */
+  async #letGo({ id: receiverId }: ReceiverRecord, code: Code): Promise<void> {
+    const shared = this.#shared.get(receiverId)
+    if (shared === undefined || shared.waits > 0) return
+    if (shared.isUnsure) {
+      const { mailboxes, epoch } = this.#parts
+      const { settler } = mailboxes
+      await settler.reclaim(() => ({ receiverId, epoch: epoch(), held: mailboxes.heldOf(receiverId) }))
+      shared.isUnsure = false
+      if (shared.waits > 0) return
+    }
+    this.#shared.delete(receiverId)
+    if (shared.isOver) code.detach(receiverId)
+  }
+
+  #abandon(receiverId: string, delivery: Named, how: GivenUp): void {
+    const { mailboxes, onLeftover, onCalledOff } = this.#parts
+    const { settler } = mailboxes
+    const end = async () => {
+      if (how === 'timed_out' && (await settler.callOff(delivery.id))) onCalledOff(delivery)
+      return await settler.closeReceiver(receiverId, unread => onLeftover({ receiverId, unread }))
+    }
+    settler.inBackground(end())
   }
 
   #toSought<T>(begun: Begun) {
@@ -160,11 +201,11 @@ export class Exchanges {
         { kind: 'receiver', id: receiver.id },
         { kind: 'delivery', id: deliveryId },
       ] as const,
-      look: () => this.#inTurn(begun, shared => this.#look<T>(begun, shared)),
+      look: () => this.#inTurn(receiver, shared => this.#look<T>(begun, shared)),
     }
   }
 
-  #inTurn<R>({ receiver }: Begun, look: (shared: Shared) => Promise<R>): Promise<R> {
+  #inTurn<R>(receiver: ReceiverRecord, look: (shared: Shared) => Promise<R>): Promise<R> {
     const shared = this.#sharedOf(receiver)
     const turn = shared.turn.then(() => look(shared))
     shared.turn = turn.catch(() => undefined)
@@ -180,7 +221,7 @@ export class Exchanges {
   }
 
   async #look<T>(begun: Begun, shared: Shared): Promise<Sight<Callback<T>>> {
-    const { session, mailboxes, toDeliveryError } = this.#parts
+    const { session, mailboxes, toDeliveryError, logger } = this.#parts
     const { receiver, deliveryId } = begun
     const receiverId = receiver.id
     const now = mailboxes.clock.now()
@@ -196,12 +237,18 @@ export class Exchanges {
       case 'waiting':
         return outcome.lookAgainAt === undefined ? {} : { lookAgainAt: outcome.lookAgainAt }
       case 'taken':
+        this.#tellCalledOff(begun, now)
         return await this.#handOut<T>(receiver, outcome.callback, epoch)
       case 'acknowledged':
         return { found: await this.#handOutAgain<T>(receiver, outcome.callback) }
       case 'forgotten':
         throw new InvalidOptionsError(
-          'The answer to this exchange is not kept any more: it was acknowledged longer ago than retention.callbacks',
+          'The answer to this exchange is not kept any more: it was taken longer ago than retention.callbacks',
+        )
+      case 'set_aside':
+        logger.error({ receiverId, callbackId: outcome.callbackId }, SET_ASIDE)
+        throw new NonRetryableError(
+          `The answer to this exchange is set aside: ${DEFAULTS.maxCrashes} times the process that had it in hand died`,
         )
       case 'dead':
         throw await toDeliveryError(deliveryId)
@@ -209,6 +256,17 @@ export class Exchanges {
       case 'expired':
         throw new ReceiverClosedError({ receiver: receiverId, reason: outcome.type })
     }
+  }
+
+  /** An answer ends the delivery, which whoever observes is told; not again, where the answer is taken again. */
+  #tellCalledOff({ deliveryId, messageId }: Begun, now: number): void {
+    const { session, onCalledOff, onError } = this.#parts
+    const tell = async () => {
+      const delivery = await session.findDelivery({ deliveryId })
+      if (delivery?.reason === 'cancelled' && delivery.endedAt === now)
+        onCalledOff({ id: deliveryId, messageId })
+    }
+    tell().catch(onError)
   }
 
   async #handOut<T>(
@@ -241,11 +299,5 @@ export class Exchanges {
     const { mailboxes } = this.#parts
     const { clock } = mailboxes
     return within(clock, DEFAULTS.codeTimeoutMs, 'The schema', mailboxes.read(receiver, record))
-  }
-}
-
-function definedOnly<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
   }
 }

@@ -192,7 +192,7 @@ export class Mailboxes {
 
   #giveBack({ claim, names }: Forgotten): void {
     this.#inHand.delete(claim.callbackId)
-    this.logger.warn(names, 'a callback was dropped without ack() or release(); it comes again')
+    this.logger.warn(names, 'a callback was dropped without ack() or release(); it is given back')
     this.settler.inBackground(this.settler.release(claim, { as: 'counted' }))
   }
 

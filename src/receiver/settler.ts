@@ -3,7 +3,7 @@ import { LonglineError, ServerClosedError } from '../errors.js'
 import type { Claim, FailureReason } from '../model/callback.js'
 import { toFailure } from '../model/failure.js'
 import type { MemoryKey } from '../model/memory.js'
-import type { StoreSession } from '../store/store.js'
+import type { Input, StoreSession } from '../store/store.js'
 
 // Tells the store how hand-outs ended, and keeps telling it until it has heard.
 //
@@ -60,12 +60,26 @@ export class Settler {
     return this.#tell(begin)
   }
 
-  /** Nobody waits for its answer any more; with a delivery: and nobody is to be asked again. */
-  leaveExchange({ receiverId, deliveryId }: { receiverId: string; deliveryId?: string }): Promise<boolean> {
+  /** No further attempt is made. `false`: it had ended. */
+  callOff(deliveryId: string): Promise<boolean> {
+    const now = this.#clock.now()
+    return this.#tell(() => this.#session.cancelDelivery({ deliveryId, now }))
+  }
+
+  /** Nobody will read from it: `onUnread` is told how many callbacks it leaves, if it leaves any. */
+  closeReceiver(receiverId: string, onUnread: (unread: number) => void): Promise<boolean> {
     const now = this.#clock.now()
     return this.#tell(async () => {
-      if (deliveryId !== undefined) await this.#session.cancelDelivery({ deliveryId, now })
-      await this.#session.closeReceiver({ receiverId, now })
+      const { length } = await this.#session.closeReceiver({ receiverId, now })
+      if (length > 0) onUnread(length)
+      return true
+    })
+  }
+
+  /** What was taken, in a command whose outcome is not known, goes back. `toClaims` says by what is held by then. */
+  reclaim(toClaims: () => Omit<Input<'reclaim'>, 'now'>): Promise<boolean> {
+    return this.#tell(async () => {
+      await this.#session.reclaim({ ...toClaims(), now: this.#clock.now() })
       return true
     })
   }

@@ -4,7 +4,7 @@ import type { Begun, MemoryKey, Verb } from '../model/memory.js'
 import type { Message } from '../model/message.js'
 import type { SettingsPatch } from '../model/receiver.js'
 import type { StartRunInput } from '../store/running.js'
-import type { Conflict, Known, NewReceiver } from '../store/scoping.js'
+import type { BegunExchange, Conflict, Known, NewReceiver } from '../store/scoping.js'
 import type { SendInput } from '../store/sending.js'
 import type { ScopeEntry } from './scope-entry.js'
 import type { ScopeParts } from './scope-parts.js'
@@ -77,10 +77,7 @@ export async function exchangeNew(
       session.exchangeInScope({ entry: entry.entry, at, receiver, send, ...deadline, now }),
     ),
   )
-  const { type: _, ...begun } = outcome
-  const memory = { verb: 'exchange', ...begun } as const
-  entry.memory.put(at, memory)
-  return memory
+  return rememberExchange(entry, at, outcome)
 }
 
 /** The exchange of a scope that was retried by hand, made whole again: its receiver and its message are the same. */
@@ -98,7 +95,14 @@ export async function exchangeAgain(
     'exchange',
     await entry.tell(now => session.resendInScope({ entry: entry.entry, at, delivery, ...deadline, now })),
   )
-  const { type: _, ...begun } = outcome
+  return rememberExchange(entry, at, outcome)
+}
+
+function rememberExchange(
+  entry: ScopeEntry,
+  at: MemoryKey,
+  { type: _, ...begun }: BegunExchange,
+): Begun<'exchange'> {
   const memory = { verb: 'exchange', ...begun } as const
   entry.memory.put(at, memory)
   return memory

@@ -1,13 +1,13 @@
 import { type Branches, call, checkBranches, type Winner } from '../core/race.js'
 import { createWait, onEnd, type PendingWait, type Wait } from '../core/wait.js'
 import { InvalidOptionsError } from '../errors.js'
-import type { Decision, Memory, MemoryKey } from '../model/memory.js'
+import { type Decision, type Memory, type MemoryKey, nameOf } from '../model/memory.js'
 import { encodeValue } from '../model/value.js'
 import { encodeError } from '../model/value-errors.js'
-import { blaming } from './blame.js'
+import { blameOf, blaming } from './blame.js'
 import { type BranchOf, currentContext, runIn } from './context.js'
 import type { ScopeEntry } from './scope-entry.js'
-import { placeOf, rememberPlace } from './scope-wait.js'
+import { placeOf, rememberedOf, rememberPlace } from './scope-wait.js'
 import { fromResult } from './steps.js'
 import { begunBy } from './used-keys.js'
 
@@ -39,8 +39,16 @@ export function raceInScope<B extends Branches>(
   const context = currentContext()
   const around = context?.scopeId === entry.scopeId ? context.races : []
   const contest = new Contest<B>(entry, at, verb, branches, { first, waits, cancelAll, around })
+  entry.beginRace(first)
   void contest.start()
   return first.wait
+}
+
+/** A branch, and what it came to. */
+interface Ended<R = PromiseSettledResult<unknown>> {
+  readonly name: string
+  readonly wait: Wait<unknown>
+  readonly result: R
 }
 
 class Contest<B extends Branches> {
@@ -121,31 +129,37 @@ class Contest<B extends Branches> {
   }
 
   #ended(name: string, wait: Wait<unknown>, result: PromiseSettledResult<unknown>): void {
-    if (!this.#first.pending || this.#entry.isOver || this.#entry.isClosing) return
+    if (!this.#first.pending || this.#entry.isOver) return
+    if (this.#entry.isClosing) {
+      this.#first.wait.cancel() // made after the code had ended: it is given up, as any other wait
+      return
+    }
     const decided = this.#entry.memory.peek(this.#at)
     try {
       if (decided !== undefined) {
-        this.#settleAs(decided, name, result)
+        this.#settleAs(decided, { name, wait, result })
         return
       }
       const isFailure = result.status === 'rejected' && !this.#isCancelledAt(placeOf(wait))
-      if (this.#verb === 'any' && isFailure) this.#failed(name, result.reason)
-      else this.#decide({ winner: name, by: this.#by(wait, result) }, result)
+      if (this.#verb === 'any' && isFailure) this.#failed({ name, wait, result })
+      else this.#decide(this.#by(wait, result), { name, wait, result })
     } catch (error) {
       this.#settle(name, { status: 'rejected', reason: error })
     }
   }
 
   /** It is not the end of an `any`, as long as another branch may succeed. */
-  #failed(name: string, reason: unknown): void {
+  #failed({ name, wait, result: { reason } }: Ended<PromiseRejectedResult>): void {
     this.#errors.set(name, reason)
     const names = Object.keys(this.#branches)
     if (this.#errors.size < names.length) return
     const errors = names.map(branch => this.#errors.get(branch))
     const error = new AggregateError(errors, `No branch of '${this.#at.key}' succeeded`)
     const result = { type: 'error', bytes: encodeError(error) } as const
+    const blamed = errors.map(blameOf)
+    const blames = blamed.every(isKnown) ? { blames: blamed } : {}
     const failure = { status: 'rejected', reason: blaming(error, this.#at) } as const
-    this.#decide({ winner: name, by: { type: 'result', result } }, failure)
+    this.#decide({ type: 'result', result, ...blames }, { name, wait, result: failure })
   }
 
   #by(wait: Wait<unknown>, result: PromiseSettledResult<unknown>): Decision['by'] {
@@ -179,24 +193,38 @@ class Contest<B extends Branches> {
   }
 
   /** Remembers what no wait has decided. The other branches are under way until then: one of them may have been first. */
-  #decide(decision: Decision, result: PromiseSettledResult<unknown>): void {
+  #decide(by: Decision['by'], ended: Ended): void {
     const { entry, parts } = this.#entry
-    const memory = { verb: this.#verb, decision } as const
+    const memory = { verb: this.#verb, decision: { winner: ended.name, by } } as const
     this.#entry
       .perform(() => this.#entry.tell(now => parts.session.remember({ entry, at: this.#at, memory, now })))
       .then(
         outcome => {
           this.#entry.memory.put(this.#at, outcome.memory)
-          this.#settleAs(outcome.memory, decision.winner, result)
+          this.#settleAs(outcome.memory, ended)
         },
-        (error: unknown) => this.#settle(decision.winner, { status: 'rejected', reason: error }),
+        (error: unknown) => this.#settle(ended.name, { status: 'rejected', reason: error }),
       )
   }
 
-  /** Settles with what a branch came to, if that is the one that won; if not, the one that has is about to. */
-  #settleAs(memory: Memory, name: string, result: PromiseSettledResult<unknown>): void {
-    const { decision } = begunBy(this.#at, this.#verb, memory)
-    if (decision.winner === name) this.#settle(name, result)
+  /**
+   * Settles with what a branch came to, if that is the one that won; if not, the one that has is about to. A wait that was
+   * given up while the store ended it has won all the same, with what is remembered of it.
+   */
+  #settleAs(memory: Memory, { name, wait, result }: Ended): void {
+    const { winner, by } = begunBy(this.#at, this.#verb, memory).decision
+    if (winner !== name) return
+    const place = placeOf(wait)
+    const isItsEnd = by.type === 'wait' && place !== undefined && nameOf(place) === nameOf(by.at)
+    const remembered = isItsEnd ? rememberedOf(wait) : undefined
+    if (remembered === undefined) {
+      this.#settle(name, result)
+      return
+    }
+    remembered.then(
+      value => this.#settle(name, { status: 'fulfilled', value }),
+      (reason: unknown) => this.#settle(name, { status: 'rejected', reason }),
+    )
   }
 
   #settle(name: string, result: PromiseSettledResult<unknown>): void {
@@ -206,4 +234,8 @@ class Contest<B extends Branches> {
         : this.#first.fail(result.reason)
     if (settled) this.#cancelAll()
   }
+}
+
+function isKnown(blamed: MemoryKey | undefined): blamed is MemoryKey {
+  return blamed !== undefined
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js'
+import { onEnd, type PendingWait } from '../core/wait.js'
 import { LeaseLostError, RunCancelledError } from '../errors.js'
 import {
   type Begun,
@@ -64,6 +65,7 @@ export class ScopeEntry {
   readonly #line: LineToStore
   readonly #keys = new UsedKeys()
   readonly #underWay = new Set<Promise<unknown>>()
+  readonly #races = new Set<PendingWait<unknown>>()
   #cancellation: Cancellation | undefined
   /** Called whenever something begins or ends. */
   onChange: () => void = () => {}
@@ -85,6 +87,8 @@ export class ScopeEntry {
     )
     this.onOver(reason => {
       this.waits.over(reason, options.whenOver)
+      if (options.whenOver === 'rejects') for (const race of [...this.#races]) race.fail(reason)
+      this.#races.clear()
       this.#underWay.clear()
     })
   }
@@ -211,6 +215,12 @@ export class ScopeEntry {
     this.onChange()
   }
 
+  /** A race ends with the entry as a wait does, whatever its branches are. */
+  beginRace(race: PendingWait<unknown>): void {
+    this.#races.add(race)
+    onEnd(race.wait, () => this.#races.delete(race))
+  }
+
   /**
    * Throws the cancellation where the code waits, or else at the next place that is not remembered. False where it comes too
    * late: its code has ended.
@@ -249,6 +259,7 @@ export class ScopeEntry {
   /** The code has returned, or thrown: what it did not wait for is waited for, but for waits, which are given up. */
   async close(): Promise<void> {
     this.#life.close()
+    for (const race of [...this.#races]) race.wait.cancel()
     for (const wait of this.waits) wait.cancel()
     const over = new Promise<void>(resolve => this.onOver(() => resolve()))
     while (this.#underWay.size > 0 && !this.isOver) {

@@ -65,5 +65,7 @@ export interface ScopeParts extends EntryParts {
   readonly toRun: <O>(run: RunName, result: (options: WaitOptions<never>) => Wait<O>) => RunHandle<O>
   /** What the workflow returned. Throws what it ended with otherwise. */
   readonly toRunResult: <O>(run: RunName, end: WaitEnd) => O
+  /** Closes a receiver from which nobody will read, in the background. */
+  readonly leave: (receiverId: string) => void
   readonly toDeliveryError: (deliveryId: string) => Promise<Error>
 }

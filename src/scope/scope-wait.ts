@@ -1,8 +1,8 @@
 import { after } from '../core/clock.js'
 import { formatMs, toInstant, toMs } from '../core/duration.js'
 import { Looks } from '../core/looks.js'
-import { createWait, type PendingWait, type Wait, type WaitOptions } from '../core/wait.js'
-import { RunCancelledError, TimeoutError } from '../errors.js'
+import { checkFallback, createWait, type PendingWait, type Wait, type WaitOptions } from '../core/wait.js'
+import { CancelledError, RunCancelledError, TimeoutError } from '../errors.js'
 import {
   type Begun,
   decideRaces,
@@ -81,6 +81,14 @@ export function rememberPlace(wait: object, place: MemoryKey): void {
   places.set(wait, place)
 }
 
+/** What a wait comes to by what is remembered of it, though it was given up before it had heard of that. */
+const remembered = new WeakMap<object, () => Promise<unknown>>()
+
+/** `undefined`: it has ended by itself, or is no wait of a scope, and what it came to is what it came to. */
+export function rememberedOf(wait: object): Promise<unknown> | undefined {
+  return remembered.get(wait)?.()
+}
+
 export function scopeWait<T, F>(entry: ScopeEntry, how: ScopeWaitOptions<T, F>): Wait<T | F> {
   const wait = new ScopeWait(entry, how)
   rememberPlace(wait.promise, how.at)
@@ -112,7 +120,8 @@ class ScopeWait<T, F> implements OpenWait {
     const { clock } = entry.parts
     const context = currentContext()
     this.#races = context?.scopeId === entry.scopeId ? context.races : []
-    const { signal, timeout, until } = how.options
+    const { signal, timeout, until, fallback } = how.options
+    checkFallback(fallback)
     this.#deadlineAt = deadlineOf(how.options, clock.now())
     this.#deadlineInWords =
       timeout === undefined ? `at ${until?.toISOString()}` : `after ${formatMs(toMs(timeout, 'timeout'))}`
@@ -261,6 +270,17 @@ class ScopeWait<T, F> implements OpenWait {
     await value.then(found => this.#end(() => this.#pending.fulfil(found)), failed)
   }
 
+  async #recallValue(): Promise<T | F> {
+    const { at } = this.#how
+    const known = await this.#recall()
+    if (known?.end === undefined) throw new CancelledError()
+    try {
+      return await this.#valueOf(known.end)
+    } catch (error) {
+      throw blaming(error, at)
+    }
+  }
+
   #valueOf(end: WaitEnd): T | F | Promise<T> {
     if (end.type === 'cancel') throw new RunCancelledError(end.reason)
     if (end.type !== 'timed_out' || this.#how.verb === 'sleep') return this.#how.toValue(end)
@@ -276,6 +296,7 @@ class ScopeWait<T, F> implements OpenWait {
   }
 
   #giveUp(): void {
+    remembered.set(this.promise, () => this.#recallValue())
     this.#rest()
     this.#entry.finish(this)
     if (this.#target !== undefined) this.#how.onGiveUp?.()

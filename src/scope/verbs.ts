@@ -1,4 +1,5 @@
 import { checkKey, isStorableKey, sha256Hex } from '../core/bytes.js'
+import { definedOnly } from '../core/defined-only.js'
 import { type Duration, toInstant } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
 import type { Branches, Winner } from '../core/race.js'
@@ -91,7 +92,7 @@ export class ScopeVerbs implements Scope {
     const at = this.#use(key, 'exchange')
     const { patch, attach, detach } = this.#toReceiver(child)
     const wait: WaitOptions<F> = definedOnly({ timeout, until, signal, fallback })
-    const { clock, session } = this.#entry.parts
+    const { clock } = this.#entry.parts
     const deadlineAt = deadlineOf(wait, clock.now())
     let begun: { readonly receiver: ReceiverRecord; readonly deliveryId: string } | undefined
     return scopeWait<Callback<T>, F>(this.#entry, {
@@ -123,8 +124,9 @@ export class ScopeVerbs implements Scope {
         throw endError(end, `exchange '${key}'`)
       },
       onGiveUp: () => {
-        if (begun === undefined || this.#entry.isOver) return
-        session.closeReceiver({ receiverId: begun.receiver.id, now: clock.now() }).catch(this.#parts.onError)
+        // Where the code has ended, the end of the scope closes it; if it has none yet, the next entry waits on.
+        if (begun === undefined || this.#entry.isOver || this.#entry.isClosing) return
+        this.#parts.leave(begun.receiver.id)
       },
     })
   }
@@ -243,10 +245,4 @@ function toFreshness({ expiresAt }: ReceiverRecord, deadlineAt: number | undefin
 function endError(end: WaitEnd, what: string): Error {
   if (end.type === 'run_cancelled') return new RunCancelledError(end.reason)
   return new ReceiverClosedError({ receiver: what, reason: end.type === 'expired' ? 'expired' : 'closed' })
-}
-
-function definedOnly<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
-  }
 }

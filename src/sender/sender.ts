@@ -151,6 +151,11 @@ export class Sender {
     for (const id of deliveryIds) await this.#reports.expired(id)
   }
 
+  /** A delivery was called off by the end of its exchange. */
+  calledOff(delivery: { readonly id: string; readonly messageId: string }): void {
+    this.#reports.cancelled(delivery)
+  }
+
   /** Begins no attempt any more. Resolves when those under way have ended. */
   finish(): Promise<void> {
     return this.#dispatcher.finish()

@@ -62,8 +62,10 @@ export type TakeAnswerOutcome =
   | { readonly type: 'taken'; readonly callback: ClaimedCallback }
   /** The answer was handled before, and is nobody's any more. */
   | { readonly type: 'acknowledged'; readonly callback: ClaimedCallback }
-  /** Likewise, so long ago that it is not kept any more. */
+  /** It is not kept any more. */
   | { readonly type: 'forgotten' }
+  /** It is nobody's any more, because those who had it in hand have died too often. */
+  | { readonly type: 'set_aside'; readonly callbackId: string }
   | { readonly type: 'dead' }
   | { readonly type: 'closed' | 'expired' }
   /** Nothing has come, or the answer is in somebody's hands. */

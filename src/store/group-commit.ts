@@ -25,14 +25,14 @@ export type Result<T = unknown> =
 
 /** Carries batches out, in the order in which it is given them. */
 export interface Executor {
-  readonly pace: Pace
+  readonly pace: CommitPace
   /** A result for each command, in their order. Rejects when what became of the whole batch is not known. */
   execute(batch: readonly Command[]): Promise<readonly Result[]>
   close(): Promise<void>
 }
 
 /** How an executor is given its batches. */
-export interface Pace {
+export interface CommitPace {
   /** How many it takes before it has answered the first. What waits there may share a commit. */
   readonly batches: number
   /** So many commands need not wait for the end of the turn. */
@@ -40,7 +40,7 @@ export interface Pace {
 }
 
 /** For an executor that does nothing while we do something. */
-export const IN_TURN: Pace = { batches: 1, worthwhile: Number.POSITIVE_INFINITY }
+export const IN_TURN: CommitPace = { batches: 1, worthwhile: Number.POSITIVE_INFINITY }
 
 export interface Limits {
   readonly queuedCommands: number

@@ -48,7 +48,12 @@ export type Facts =
   | Exclude<Memory, Begun<Verb>>
   | { readonly verb: 'spawn'; readonly receiverId: string }
   | { readonly verb: 'step'; readonly result: ResultType }
-  | { readonly verb: 'race' | 'any'; readonly winner: string; readonly by: ResultType | MemoryKey }
+  | {
+      readonly verb: 'race' | 'any'
+      readonly winner: string
+      readonly by: ResultType | MemoryKey
+      readonly blames?: readonly MemoryKey[]
+    }
   | ({ readonly verb: 'wait' } & TimedFacts)
   | ({ readonly verb: 'sleep' } & TimedFacts)
   | ({
@@ -107,8 +112,9 @@ export function fromFacts(facts: Facts, bytes: Uint8Array | null, joined: Joined
       return { verb: facts.verb, result: toResult(facts.result) }
     case 'race':
     case 'any': {
-      const { verb, winner, by } = facts
-      return { verb, decision: { winner, by: typeof by === 'string' ? byResult(toResult(by)) : byWait(by) } }
+      const { verb, winner, by, blames } = facts
+      const decided = typeof by === 'string' ? byResult(toResult(by), blames) : byWait(by)
+      return { verb, decision: { winner, by: decided } }
     }
   }
 }
@@ -126,7 +132,8 @@ export function toFacts(memory: Memory): Facts {
     case 'race':
     case 'any': {
       const { winner, by } = memory.decision
-      return { verb: memory.verb, winner, by: by.type === 'wait' ? by.at : by.result.type }
+      if (by.type === 'wait') return { verb: memory.verb, winner, by: by.at }
+      return { verb: memory.verb, winner, by: by.result.type, ...optional('blames', by.blames) }
     }
     case 'wait':
     case 'sleep':
@@ -191,8 +198,8 @@ function resultOf(memory: Memory, end: WaitEnd | undefined): Result | undefined 
   return by.type === 'result' ? by.result : undefined
 }
 
-function byResult(result: Result): Decision['by'] {
-  return { type: 'result', result }
+function byResult(result: Result, blames: readonly MemoryKey[] | undefined): Decision['by'] {
+  return { type: 'result', result, ...optional('blames', blames) }
 }
 
 function byWait(at: MemoryKey): Decision['by'] {

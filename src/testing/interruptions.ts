@@ -8,7 +8,7 @@ import { around } from './session-around.js'
 // Interrupts the entries of scopes: each time the store has recorded something new, the entry loses its lease, and its scope
 // is handed out again. Its code stops where it waits, and is run from the top.
 //
-//   I1. What is recorded under a key interrupts once for each thing recorded there (begun, deadline, end), so a scope whose
+//   I1. What is recorded under a key interrupts once for each thing recorded there (begun, begun again, deadline, end), so a scope whose
 //       keys are the same on every entry comes to its end.
 //   I2. Nothing that an interrupted entry does afterwards is recorded.
 //   I3. A scope without an end is told so: its verb fails, finally, and whoever drives the time hears of it.
@@ -28,6 +28,8 @@ interface Recording {
   readonly entry: Entry
   readonly at: MemoryKey
   readonly now: number
+  /** What had begun is begun again, after a retry by hand: that is another thing. */
+  readonly again?: true
 }
 
 type Lost = { readonly type: 'lost' }
@@ -56,13 +58,13 @@ export class Interruptions {
       recording: Recording,
       command: () => Promise<O>,
     ): Promise<O | Lost> => {
-      const { entry, at, now } = recording
+      const { entry, at, now, again } = recording
       if (dropped.has(entryName(entry))) return { type: 'lost' }
       const scope = this.#scopeOf(entry)
       if (scope !== undefined) this.#checkEnds(scope, recording)
       const outcome = await command()
       if (scope === undefined || scope.isEndless || !hasRecorded(outcome)) return outcome
-      const what = `${outcome.type}\0${nameOf(at)}`
+      const what = `${again === true ? 'again' : outcome.type}\0${nameOf(at)}`
       if (scope.recorded.has(what)) return outcome
       scope.recorded.add(what)
       scope.keys.push(at.key)
@@ -75,7 +77,7 @@ export class Interruptions {
       spawnInScope: input => record(input, () => session.spawnInScope(input)),
       sendInScope: input => record(input, () => session.sendInScope(input)),
       exchangeInScope: input => record(input, () => session.exchangeInScope(input)),
-      resendInScope: input => record(input, () => session.resendInScope(input)),
+      resendInScope: input => record({ ...input, again: true }, () => session.resendInScope(input)),
       remember: input => record(input, () => session.remember(input)),
       decide: input => record(input, () => session.decide(input)),
       startRun: input =>

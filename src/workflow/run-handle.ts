@@ -6,6 +6,7 @@ import type { RunName, RunRecord, RunStatus } from '../model/run.js'
 import type { RunHandle, RunInfo, RunState } from '../model/scope.js'
 import { decodeValue } from '../model/value.js'
 import { decodeError } from '../model/value-errors.js'
+import type { Observation } from '../options.js'
 import type { RunSummary } from '../store/running.js'
 import type { StoreSession } from '../store/store.js'
 
@@ -14,28 +15,21 @@ export interface StoredRunParts {
   readonly clock: Clock
   /** Why there is no such run. */
   readonly toMissing: (run: RunName) => Error
+  readonly observe: (event: Observation) => void
 }
 
 /** A run, wherever it runs. */
 export class StoredRun<O> implements RunHandle<O> {
   readonly key: string
   readonly #run: RunName
-  readonly #session: StoreSession
-  readonly #clock: Clock
-  readonly #toMissing: (run: RunName) => Error
+  readonly #parts: StoredRunParts
   readonly #result: <F>(options: WaitOptions<F>) => Wait<O | F>
 
   /** `result`: the wait for its end, of this process or of a scope. */
-  constructor(
-    run: RunName,
-    { session, clock, toMissing }: StoredRunParts,
-    result: <F>(options: WaitOptions<F>) => Wait<O | F>,
-  ) {
+  constructor(run: RunName, parts: StoredRunParts, result: <F>(options: WaitOptions<F>) => Wait<O | F>) {
     this.key = run.key
     this.#run = run
-    this.#session = session
-    this.#clock = clock
-    this.#toMissing = toMissing
+    this.#parts = parts
     this.#result = result
   }
 
@@ -44,8 +38,8 @@ export class StoredRun<O> implements RunHandle<O> {
   }
 
   async status(): Promise<RunInfo> {
-    const run = await this.#session.findRun({ runId: this.#run.runId })
-    if (run === undefined) throw this.#toMissing(this.#run)
+    const run = await this.#parts.session.findRun({ runId: this.#run.runId })
+    if (run === undefined) throw this.#parts.toMissing(this.#run)
     return toRunInfo(run)
   }
 
@@ -53,12 +47,21 @@ export class StoredRun<O> implements RunHandle<O> {
     if (reason !== undefined && (typeof reason !== 'string' || !reason.isWellFormed())) {
       throw new InvalidOptionsError('The reason of a cancellation must be a well-formed text')
     }
+    const { session, clock, observe } = this.#parts
+    const { runId, workflow, key } = this.#run
     const why = reason === undefined ? {} : { reason }
-    await this.#session.cancelRun({ runId: this.#run.runId, now: this.#clock.now(), ...why })
+    const before = await session.findRun({ runId })
+    if (!(await session.cancelRun({ runId, now: clock.now(), ...why }))) return
+    // Where it is entered for it, that entry tells of its end. One that failed, or was never claimed, has ended at once.
+    if (before?.status !== 'failed' && before?.attempt !== 0) return
+    const { status, attempt } = (await session.findRun({ runId })) ?? {}
+    if (status !== 'cancelled' || attempt !== before.attempt) return
+    observe({ type: 'run.ended', at: new Date(clock.now()), runId, workflow, key, status, attempt })
   }
 
   async retry(): Promise<void> {
-    await this.#session.retryRun({ runId: this.#run.runId, now: this.#clock.now() })
+    const { session, clock } = this.#parts
+    await session.retryRun({ runId: this.#run.runId, now: clock.now() })
   }
 }
 

@@ -1,8 +1,16 @@
 import { expect, it } from 'vitest'
 import { createWait } from '../../src/core/wait.js'
-import { type Callback, LeaseLostError, type Run, RunCancelledError, TimeoutError } from '../../src/index.js'
+import {
+  type Callback,
+  type CallbackServer,
+  LeaseLostError,
+  type Run,
+  RunCancelledError,
+  TimeoutError,
+} from '../../src/index.js'
 import type { StoreSession } from '../../src/store/store.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
+import { Lives, places } from '../support/lives.js'
 import { around, deferred, holding, openBench } from '../workflow/bench.js'
 
 // The bug: a race that swallows a cancellation, hangs on what cannot be stored, or tells another winner than it remembers; a
@@ -252,3 +260,34 @@ it('a wait with the signal of its own run stops with it: no catch, no finally', 
   await bench.clock.settle()
   expect(seen).toEqual([])
 })
+
+it.each(places)(
+  'a winner that is given up while the store decides has won, with what is remembered (%s)',
+  async (_, place) => {
+    const lives = new Lives(place, { parkAfter: false })
+    const seen: unknown[] = []
+    let [meddle, url] = [() => {}, '']
+    const declare = (server: CallbackServer) =>
+      server.workflow('flow', async (run: Run) => {
+        const box = await run.spawn<string>('box')
+        url = box.url
+        const race = run.race('first', { box: () => box.next(), late: () => run.sleep('late', '1h') })
+        meddle = () => void box.next()
+        seen.push(await race.then(({ value }) => (value as Callback<string>).data, String))
+        await run.sleep('on', '1h')
+      })
+    const first = await lives.begin(async (name, command) => {
+      const outcome = await command()
+      if (name === 'decide' && (outcome as { type: string }).type === 'ended') meddle()
+      return outcome
+    })
+    await declare(first.server).start('1')
+    await lives.clock.settle()
+    await first.post(url, 'hello')
+    await lives.clock.settle()
+    const second = await lives.begin()
+    declare(second.server)
+    await lives.clock.advance('3s')
+    expect(seen).toEqual(['hello', 'hello'])
+  },
+)

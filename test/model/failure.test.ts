@@ -29,6 +29,7 @@ describe('what is kept of an error', () => {
     const cause = Object.assign(new TypeError('refused'), { code: 'ECONNREFUSED' })
     const failure = toFailure(Object.assign(new Error('no', { cause }), { code: 7 }))
     expect(failure).toMatchObject({ code: 7, cause: { name: 'TypeError', code: 'ECONNREFUSED' } })
+    expect(toFailure(Object.assign(new Error('no'), { code: 'x'.repeat(201) }))).not.toHaveProperty('code')
     expect(toFailure(Object.assign(new Error('no'), { code: { secret: 1 } }))).not.toHaveProperty('code')
     expect(toFailure(new Error('no', { cause: { body: 'secret' } }))).not.toHaveProperty('cause')
   })

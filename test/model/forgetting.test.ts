@@ -100,6 +100,39 @@ describe('what a retry forgets', () => {
     ])
   })
 
+  it('is, with an any that failed, what its branches failed with, also through an any among them', () => {
+    const late: Memory = { verb: 'wait', deadlineAt: 5, end: { type: 'timed_out' } }
+    const failed = (...blames: MemoryKey[]): Memory => ({
+      verb: 'any',
+      decision: { winner: 'a', by: { type: 'result', result: error, blames } },
+    })
+    const memories: Readonly<Record<string, Memory>> = {
+      declined: { verb: 'step', result: error },
+      one: late,
+      two: { verb: 'step', result: error },
+      inner: failed(at('one'), at('two')),
+      read: { verb: 'wait', end: answer },
+      outer: failed(at('inner'), at('read'), at('three')),
+      three: { ...exchange, end: { type: 'dead' } },
+      around: wonBy(at('outer')),
+    }
+    expect([...forgotten(memories, 'outer')].sort()).toEqual([
+      'around',
+      'inner',
+      'one',
+      'outer',
+      'three',
+      'two',
+    ])
+    expect([...forgotten(memories, 'inner')].sort()).toEqual(['inner', 'one', 'two'])
+  })
+
+  it('is every failure, where a branch of an any failed with nothing that is remembered', () => {
+    const any: Memory = { verb: 'any', decision: { winner: 'a', by: { type: 'result', result: error } } }
+    const declined: Memory = { verb: 'step', result: error }
+    expect([...forgotten({ declined, any }, 'any')].sort()).toEqual(['any', 'declined'])
+  })
+
   it('says whether the cancellation of the run was thrown at one of them', () => {
     const cancelled: Memory = { verb: 'wait', end: { type: 'cancel', reason: 'enough' } }
     const memories = [

@@ -5,6 +5,7 @@ import {
   InvalidInputError,
   InvalidOptionsError,
   KeyConflictError,
+  NonRetryableError,
   ReceiverClosedError,
   ScopeEndedError,
   ServerClosedError,
@@ -12,6 +13,8 @@ import {
   TimeoutError,
   UnscopedCallError,
 } from '../../src/index.js'
+import { DEFAULTS } from '../../src/options.js'
+import { memoryStore } from '../../src/store/memory/memory-store.js'
 import { Lives, type LivesOptions, type Place, places } from '../support/lives.js'
 import { collect } from '../support/server.js'
 
@@ -186,6 +189,86 @@ describe.each(places)('in %s', (_, place) => {
     expect([...lost, partner.urls.length]).toEqual(['beginExchange', 'takeAnswer', 1])
   })
 
+  it('what a lost reply had taken for a wait that was given up is there for whoever asks again', async () => {
+    const { partner, lives } = begin(place)
+    let isLost = false
+    const { server, post } = await lives.begin(async (name, run) => {
+      const outcome = await run()
+      if (isLost || name !== 'takeAnswer' || (outcome as { type: string }).type !== 'taken') return outcome
+      isLost = true
+      first.cancel()
+      throw new StoreUnavailableError('the reply was lost')
+    })
+    const first = server.exchange('ask', ask)
+    await lives.clock.settle()
+    await post(partner.url, 'yes')
+    await expect(first).rejects.toThrow(CancelledError)
+    const again = await server.exchange('ask', { ...ask, timeout: '1m' })
+    expect([again.data, again.attempt]).toEqual(['yes', 1])
+  })
+
+  it('and it goes back though nobody asks, as soon as the store can be told', async () => {
+    const { partner, lives } = begin(place)
+    const told: unknown[] = []
+    let [isLost, isDown] = [false, true]
+    const { server, post } = await lives.begin(async (name, run) => {
+      if (name === 'reclaim' && isDown) throw new StoreUnavailableError('down')
+      const outcome = await run()
+      if (name === 'reclaim') told.push(name)
+      if (isLost || name !== 'takeAnswer' || (outcome as { type: string }).type !== 'taken') return outcome
+      isLost = true
+      first.cancel()
+      throw new StoreUnavailableError('the reply was lost')
+    })
+    const first = server.exchange('ask', ask)
+    await lives.clock.settle()
+    await post(partner.url, 'yes')
+    await lives.clock.advance('5s')
+    expect(told).toEqual([])
+    isDown = false
+    await lives.clock.advance('2s')
+    expect(told).toEqual(['reclaim'])
+    const again = await server.exchange('ask', ask)
+    expect([again.data, again.attempt]).toEqual(['yes', 1])
+  })
+
+  it('one without a key that may have begun, and whose time is over, is over as well', async () => {
+    const { partner, lives } = begin(place)
+    partner.status = 503
+    let isLost = false
+    const { server, post } = await lives.begin(async (name, run) => {
+      const outcome = await run()
+      if (isLost || name !== 'beginExchange') return outcome
+      isLost = true
+      throw new StoreUnavailableError('the reply was lost')
+    })
+    const late = server.exchange({ ...ask, timeout: '500ms', fallback: () => 'late' })
+    await lives.clock.advance('600ms')
+    expect(await late).toBe('late')
+    await lives.clock.advance('1h')
+    expect(partner.urls).toHaveLength(1)
+    expect((await post(partner.url)).status).toBe(410)
+  })
+
+  it('one without a key that was asked for while the lease was lost begins under the next', async () => {
+    const store = memoryStore()
+    const shared: Place = () => () => ({ name: store.name, exclusive: false, open: () => store.open() })
+    const { partner, lives } = begin(shared)
+    let isDown = true
+    const { server, post } = await lives.begin(async (name, run) => {
+      if (isDown && name === 'renew') throw new StoreUnavailableError('down')
+      return await run()
+    })
+    await lives.clock.advance('30s')
+    const answer = server.exchange({ ...ask, timeout: '1h' })
+    await lives.clock.advance('3s')
+    expect(partner.urls).toEqual([])
+    isDown = false
+    await lives.clock.advance('10s')
+    await post(partner.url, 'yes')
+    expect((await answer).data).toBe('yes')
+  })
+
   it('one without a key whose time is over is over: 410, and no further attempt', async () => {
     const { partner, lives } = begin(place)
     partner.status = 503
@@ -224,6 +307,64 @@ describe.each(places)('in %s', (_, place) => {
     for (const url of partner.urls) expect((await post(url)).status).toBe(410)
     const next = await lives.begin()
     await expect(next.server.exchange('ask', ask)).rejects.toMatchObject({ reason: 'rejected' })
+  })
+
+  it('an answer whose processes die again and again is set aside, and whoever asks is told that', async () => {
+    const { partner, lives } = begin(place)
+    const first = await lives.begin()
+    const answer = first.server.exchange('ask', ask)
+    await lives.clock.settle()
+    await first.post(partner.url, 'yes')
+    await answer
+    let life = first
+    let told: unknown
+    for (let crashes = 1; crashes <= DEFAULTS.maxCrashes; crashes++) {
+      life = await lives.begin()
+      told = await life.server.exchange('ask', { ...ask, timeout: '1m' }).catch((error: unknown) => error)
+    }
+    expect(told).toBeInstanceOf(NonRetryableError)
+    expect(String(told)).toContain('The answer to this exchange is set aside: 20 times')
+    const line = expect.stringContaining('the answer to an exchange is set aside')
+    const facts = { receiverId: expect.stringMatching(/^rcv/), callbackId: expect.any(String) }
+    expect(life.logged).toEqual([{ level: 'error', message: line, facts }])
+  })
+
+  it('what nobody will read of one without a key is a line in the log', async () => {
+    const { partner, lives } = begin(place)
+    const { server, post, logged } = await lives.begin(async (name, run) => {
+      const outcome = await run()
+      if (name === 'takeAnswer' && (outcome as { type: string }).type === 'taken') answer.cancel()
+      return outcome
+    })
+    const answer = server.exchange(ask)
+    await lives.clock.settle()
+    await post(partner.url, 'yes')
+    await expect(answer).rejects.toThrow(CancelledError)
+    await lives.clock.settle()
+    const [{ id: receiverId } = { id: '' }] = await collect(server.receivers())
+    const message = 'a receiver ended with callbacks that nobody has read'
+    expect(logged).toEqual([{ level: 'warn', message, facts: { receiverId, unread: 1 } }])
+  })
+
+  it('whoever observes is told of the deliveries that end with their exchanges', async () => {
+    const { partner, lives } = begin(place)
+    partner.status = 503
+    const { server, post, observed } = await lives.begin()
+    const ended = () =>
+      observed.flatMap(({ type, status, reason }) => (type === 'delivery.ended' ? [{ status, reason }] : []))
+    const late = server.exchange({ ...ask, timeout: '1s', fallback: () => 'late' })
+    await lives.clock.advance('1s')
+    await late
+    await lives.clock.settle()
+    expect(ended()).toEqual([{ status: 'dead', reason: 'cancelled' }])
+    const answer = server.exchange('ask', ask)
+    await lives.clock.settle()
+    await post(partner.urls[1] ?? '', 'yes')
+    await (await answer).release()
+    await lives.clock.advance('1s')
+    await (await server.exchange('ask', ask)).ack()
+    await lives.clock.settle()
+    expect(ended()).toHaveLength(2)
   })
 
   it('ends with its receiver', async () => {

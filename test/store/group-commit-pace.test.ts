@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Pace } from '../../src/store/group-commit.js'
+import type { CommitPace } from '../../src/store/group-commit.js'
 import type { Wake } from '../../src/store/store.js'
 import { ANSWER, accepted, endOfTurn, openHeld, request } from './support/held-executor.js'
 
 describe('group commit for an executor that works beside us', () => {
-  const PACE: Pace = { batches: 2, worthwhile: 3 }
+  const PACE: CommitPace = { batches: 2, worthwhile: 3 }
 
   it('sends off what is worth a commit at once, and what is not at the end of the turn', async () => {
     const { executor, session } = openHeld({}, PACE)
@@ -168,7 +168,7 @@ describe('group commit for an executor that works beside us', () => {
 
 type Step = 'send' | 'turn' | 'finish' | 'fail'
 
-async function playedRight(pace: Pace, batchCommands: number, steps: readonly Step[]): Promise<void> {
+async function playedRight(pace: CommitPace, batchCommands: number, steps: readonly Step[]): Promise<void> {
   const { executor, session } = openHeld({ batchCommands }, pace)
   const told: Promise<unknown>[] = []
   const expected: unknown[] = []

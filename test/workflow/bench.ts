@@ -110,6 +110,7 @@ export async function openBench({
     toSend: message => sender.toSend(message),
     toRedelivery: () => sender.toRedelivery(),
     toDelivery: (delivery, waits) => sender.toScopedDelivery(delivery, waits),
+    leave: receiverId => void session.closeReceiver({ receiverId, now: clock.now() }),
     toDeliveryError: id => sender.toDeliveryError(id),
     toStart: (workflow, key, given) => workflows.toStart(workflow, key, given),
     onStarted: run => workflows.started(run),

@@ -83,6 +83,7 @@ function takeAgain(data: Data, answer: string, node: NodeRow | undefined, now: n
     case 'done':
       return { type: 'acknowledged', callback: standingOf(data, callback) }
     case 'failed':
+      return { type: 'set_aside', callbackId: answer }
     case 'discarded':
       return { type: 'closed' }
     default:

@@ -1,4 +1,4 @@
-import type { Command, Executor, Pace, Result } from '../group-commit.js'
+import type { Command, CommitPace, Executor, Result } from '../group-commit.js'
 import type { CommandName, Input } from '../store.js'
 import type { Connections } from './connections.js'
 import { isOfOneCommand, toError } from './fault.js'
@@ -28,7 +28,7 @@ export interface ExecutorParts {
 }
 
 export class PostgresExecutor implements Executor {
-  readonly pace: Pace = { batches: 1, worthwhile: Number.POSITIVE_INFINITY }
+  readonly pace: CommitPace = { batches: 1, worthwhile: Number.POSITIVE_INFINITY }
   readonly #parts: ExecutorParts
   readonly #statement: string
 

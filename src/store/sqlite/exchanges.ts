@@ -124,7 +124,8 @@ export class Exchanges implements Part<'beginExchange' | 'takeAnswer'> {
     if (row === undefined) return { type: 'forgotten' }
     const { state, due_at } = row
     if (state === 'done') return { type: 'acknowledged', callback: this.#claiming.read(mailbox, row) }
-    if (state === 'failed' || state === 'discarded') return { type: 'closed' }
+    if (state === 'failed') return { type: 'set_aside', callbackId: answer }
+    if (state === 'discarded') return { type: 'closed' }
     if (!this.#parts.epochs.isLive(epoch, now)) return { type: 'waiting' }
     const isFree = state === 'ready' || (state === 'delayed' && due_at !== null && due_at <= now)
     if (!isFree) {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { StoreUnavailableError } from '../../errors.js'
-import type { Command, Pace, Result } from '../group-commit.js'
+import type { Command, CommitPace, Result } from '../group-commit.js'
 import { type FaultRecord, StoreFault, toError } from './fault.js'
 import type { Host } from './host.js'
 import type { OpenOptions } from './open-file.js'
@@ -26,7 +26,7 @@ export class EngineThread implements Host {
    * Sixteen callbacks are worth a commit: while it is written the next ones are read. Measured with 64 connections;
    * with 8 there are too many commits, with 32 the thread waits.
    */
-  readonly pace: Pace = { batches: 16, worthwhile: 16 }
+  readonly pace: CommitPace = { batches: 16, worthwhile: 16 }
   readonly #path: string
   readonly #file: string
   #worker: Promise<EngineWorker> | undefined

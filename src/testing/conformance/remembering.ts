@@ -47,10 +47,14 @@ export const remembering: Area = {
         const byError = { winner: '', by: { type: 'result', result: failure('no') } } as const
         await scope.remember('race', { verb: 'race', decision: byWait })
         await scope.remember('any', { verb: 'any', decision: byError })
+        const blames = [placeAt('reply', 1), placeAt('ask', 0, 'cb_1')]
+        const blaming = { winner: 'b', by: { ...byError.by, blames } } as const
+        await scope.remember('blaming', { verb: 'any', decision: blaming })
         await trial.restart()
         assert.deepEqual(await scope.memories(), [
           { at: placeAt('race'), memory: { verb: 'race', decision: byWait } },
           { at: placeAt('any'), memory: { verb: 'any', decision: byError } },
+          { at: placeAt('blaming'), memory: { verb: 'any', decision: blaming } },
         ])
       },
     },

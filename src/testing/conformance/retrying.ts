@@ -197,6 +197,25 @@ function forgettingCases({ name, enter, retry }: Retriable): readonly Case[] {
       },
     },
     {
+      title: `${name} that failed with an any forgets what its branches failed with, and nothing that was dealt with`,
+      async run(trial) {
+        const scope = await enter(trial)
+        const late = await scope.spawn('late')
+        await scope.remember('dealt with', { verb: 'step', result: failure('declined') })
+        await scope.remember('one', { verb: 'step', result: failure('no') })
+        await scope.read('late', late, { deadlineAt: trial.now })
+        const by = { type: 'result', result: failure('none') } as const
+        const inner: Decision = { winner: 'b', by: { ...by, blames: [placeAt('one')] } }
+        const outer: Decision = { winner: 'a', by: { ...by, blames: [placeAt('late', 1), placeAt('inner')] } }
+        await scope.remember('inner', { verb: 'any', decision: inner })
+        await scope.remember('outer', { verb: 'any', decision: outer })
+        const again = await retry(scope, placeAt('outer'))
+        const kept = (await again.memories()).map(({ at }) => `${at.key} ${at.n}`)
+        assert.deepEqual(kept, ['late 0', 'dealt with 0'])
+        await endForGood(again)
+      },
+    },
+    {
       title: `${name} keeps the receiver and the message of an exchange whose failure it forgets`,
       async run(trial) {
         const scope = await enter(trial)

@@ -1,12 +1,12 @@
 import { soon } from '../../../src/core/clock.js'
 import {
   type Command,
+  type CommitPace,
   createSession,
   type Executor,
   IN_TURN,
   LIMITS,
   type Limits,
-  type Pace,
   type Result,
 } from '../../../src/store/group-commit.js'
 import type { Input } from '../../../src/store/store.js'
@@ -15,12 +15,12 @@ export const endOfTurn = () => new Promise<void>(resolve => soon(resolve))
 
 /** Carries nothing out: a test says when a batch is done, and with what. */
 class HeldExecutor implements Executor {
-  readonly pace: Pace
+  readonly pace: CommitPace
   readonly batches: (readonly Command[])[] = []
   readonly #held: { resolve: (results: readonly Result[]) => void; reject: (error: Error) => void }[] = []
   closed = false
 
-  constructor(pace: Pace) {
+  constructor(pace: CommitPace) {
     this.pace = pace
   }
 
@@ -71,7 +71,7 @@ export function request(callbackId: string, size = 0): Input<'accept'> {
   }
 }
 
-export function openHeld(limits: Partial<Limits> = {}, pace: Pace = IN_TURN) {
+export function openHeld(limits: Partial<Limits> = {}, pace: CommitPace = IN_TURN) {
   const executor = new HeldExecutor(pace)
   return { executor, session: createSession(executor, { ...LIMITS, ...limits }) }
 }
