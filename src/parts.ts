@@ -75,6 +75,7 @@ export async function assemble(
     watch,
     clock,
     onError,
+    logger,
     toReceiver: options => {
       const { patch, attach, detach } = toReceiver(options)
       return {
@@ -136,7 +137,10 @@ export async function assemble(
       runsMs: settings.runsMs,
       keylessMs: DEFAULTS.keylessMs,
     },
-    onLeftover: leftover => logger.warn(leftover, 'a receiver ended with callbacks that nobody has read'),
+    onLeftover: leftover => {
+      if (leftover.unread === 0) return // it is told of for those who wait for its end
+      logger.warn(leftover, 'a receiver ended with callbacks that nobody has read')
+    },
     onDropped: dropped => logger.warn(dropped, 'retention let go of callbacks that nobody has handled'),
     onExpired: deliveryIds => sender.expired(deliveryIds),
     onLost: () => {
