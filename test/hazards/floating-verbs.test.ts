@@ -86,6 +86,27 @@ describe.each(places)('in %s', (_, place) => {
     expect(logged.map(({ message }) => message)).toEqual([WARNING])
   })
 
+  it('nor does a step of a loop end the process that is under way when the server closes', async () => {
+    const unhandled = listenForUnhandled()
+    const lives = new Lives(place)
+    const { server, post } = await lives.begin()
+    const orders = await server.spawn('orders')
+    let begun = 0
+    const loop = async () => {
+      for await (const order of orders) {
+        void order.step('mail', () => new Promise(() => begun++))
+        await new Promise(() => {})
+      }
+    }
+    void loop()
+    await post(orders.url)
+    await lives.clock.settle()
+    expect(begun).toBe(1)
+    await server.close({ grace: 0 })
+    await nextTurn()
+    expect(unhandled).toEqual([])
+  })
+
   it('whoever listens hears of it all the same, and what fails while the code runs is theirs', async () => {
     const lives = new Lives(place)
     const { server, logged } = await lives.begin()

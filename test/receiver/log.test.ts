@@ -93,6 +93,20 @@ describe('a line of the log tells which callback it is, by receiver, key, id, se
     ])
   })
 
+  it('when the ack() of a handler comes too late, and does not call it acknowledged', async () => {
+    await using bench = await openRobbed()
+    const receiver = await bench.server.spawn('orders')
+    await using _ = receiver.consume({ retry: false }, callback => callback.ack())
+    await bench.post(receiver.url)
+    await bench.clock.settle()
+    expect(bench.logged.map(({ facts, message }) => [message, facts])).toEqual([
+      [
+        'the handler of a callback failed; it is set aside',
+        expect.objectContaining({ err: expect.any(LeaseLostError) }),
+      ],
+    ])
+  })
+
   it.each([
     ['consume', (receiver: Receiver<unknown>) => void receiver.consume(() => {})],
     [
