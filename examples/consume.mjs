@@ -17,15 +17,16 @@ const finished = new Promise(resolve => (finish = () => resolve(undefined)))
 const consumer = orders.consume({ concurrency: 2, retry: ['10ms', '50ms'] }, order => {
   const { id, dish } = order.data
   if (dish === 'stew' && order.attempt < 3) {
-    console.log(`${id}: the ${dish} is not done yet (attempt ${order.attempt})`)
-    throw new Error('not done yet')
+    console.log(`order ${id}: the ${dish} is not ready yet (attempt ${order.attempt})`)
+    throw new Error('not ready yet')
   }
   if (--left === 0) finish()
-  if (dish === 'unicorn') throw new NonRetryableError('there are none')
-  console.log(`${id}: ${dish}, attempt ${order.attempt}`)
+  if (dish === 'unicorn') throw new NonRetryableError('there are no unicorns')
+  console.log(`order ${id}: the ${dish} is ready (attempt ${order.attempt})`)
 })
 
-for (const [id, dish] of ['pizza', 'stew', 'unicorn'].entries()) {
+for (const [index, dish] of ['pizza', 'stew', 'unicorn'].entries()) {
+  const id = index + 1
   await fetch(orders.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'webhook-id': `order-${id}` },
@@ -36,6 +37,7 @@ await finished
 await consumer.stop()
 
 for await (const { callback, error } of orders.failed()) {
-  console.log(`set aside: ${JSON.stringify(callback.data)}, because ${error.message}`)
+  const { id } = /** @type {{ id: number }} */ (callback.data)
+  console.log(`order ${id}: set aside, because ${error.message}`)
 }
 await server.close()

@@ -6,7 +6,7 @@
 //   4. A callback comes through: in memory without the optional driver, then in an SQLite file with what there is.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -119,6 +119,14 @@ try {
 
   for (const file of listTargets({ exports, imports })) {
     if (!existsSync(join(folder, 'node_modules', name, file))) throw new Error(`the package lacks ${file}`)
+  }
+
+  const links = readFileSync(join(folder, 'node_modules', name, 'README.md'), 'utf8').matchAll(
+    /\]\((?!https?:|#)([^)#\s]+)/g,
+  )
+  for (const [, link = ''] of links) {
+    if (!existsSync(join(folder, 'node_modules', name, link)))
+      throw new Error(`README.md links to ${link}, which the package lacks`)
   }
 
   const surface = subpaths.map(readNames)

@@ -192,11 +192,10 @@ export interface ServerSettings {
   readonly fetch?: (request: Request) => Promise<Response>
 }
 
-const serverOptionNames: readonly string[] = [
+/** For who checks that no option is misspelt. */
+export const serverOptionNames: readonly string[] = [
   'store',
   'publicUrl',
-  'port',
-  'host',
   'prefix',
   'allowPrivate',
   'allowInsecure',
@@ -206,7 +205,7 @@ const serverOptionNames: readonly string[] = [
   'observe',
   'clock',
   'fetch',
-] satisfies (keyof ListenOptions)[]
+] satisfies (keyof ServerOptions)[]
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 export const CONSOLE: Logger = {
@@ -221,7 +220,7 @@ export const CONSOLE: Logger = {
  * @throws InvalidOptionsError that says which option, what is wrong with it, and what to write instead.
  */
 export function toServerSettings(options: ServerOptions, publicUrl: () => string): ServerSettings {
-  checkOptionNames(options, serverOptionNames, 'The server')
+  checkOptionNames(options, [...serverOptionNames, 'port', 'host'], 'The server')
   const prefix = options.prefix ?? DEFAULTS.prefix
   if (!/^(\/[A-Za-z0-9._~-]+)+$/.test(prefix)) {
     throw new InvalidOptionsError(

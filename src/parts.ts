@@ -71,13 +71,16 @@ export async function assemble(
       detach: (receiverId: string) => sources.detach(receiverId),
     }
   }
-  const onLeftover = (leftover: Leftover) =>
+  const onLeftover = (leftover: Leftover) => {
+    if (leftover.unread === 0) return // it is told of for those who wait for its end
     logger.warn(leftover, 'a receiver ended with callbacks that nobody has read')
+  }
   const scopeParts: ScopeParts = {
     session,
     watch,
     clock,
     onError,
+    logger,
     toReceiver: options => {
       const { patch, attach, detach } = toReceiver(options)
       return {

@@ -5,6 +5,7 @@ import { createId, createToken } from './core/ids.js'
 import { checkOptionNames } from './core/option-names.js'
 import type { Wait } from './core/wait.js'
 import { within } from './core/within.js'
+import { Declarations } from './declarations.js'
 import { InvalidOptionsError, ServerClosedError, TimeoutError } from './errors.js'
 import { type Listener, openListener } from './intake/listener.js'
 import { toReceiverSettings } from './intake/receiver-settings.js'
@@ -64,6 +65,7 @@ export interface Health {
  */
 export class CallbackServer implements AsyncDisposable {
   readonly #parts: Parts
+  readonly #declarations: Declarations
   #listener: Listener | undefined
   #closing: Promise<void> | undefined
   /** The grace is over: what is begun now would not end. */
@@ -79,6 +81,7 @@ export class CallbackServer implements AsyncDisposable {
 
   private constructor(parts: Parts) {
     this.#parts = parts
+    this.#declarations = new Declarations(parts.settings.logger)
     this.fetch = request => parts.intake.fetch(request)
     this.node = (request, response, next) => parts.intake.node(request, response, next)
   }
@@ -98,6 +101,12 @@ export class CallbackServer implements AsyncDisposable {
     try {
       server.#listener = await openListener(options.port ?? DEFAULTS.port, host, server.node)
       local = server.#listener.url
+      if (publicUrl === undefined && process.env.NODE_ENV === 'production') {
+        server.#parts.settings.logger.warn(
+          { url: local },
+          'without a publicUrl only this machine reaches the server, and its URLs lead nowhere from elsewhere',
+        )
+      }
       return server
     } catch (error) {
       await server.close({ grace: 0 })
@@ -139,27 +148,32 @@ export class CallbackServer implements AsyncDisposable {
   }
 
   /**
-   * Declares who calls us. A receiver is checked by its source from the moment the source is declared.
+   * Declares who calls us. A receiver is checked by its source from the moment the source is declared. Declared again, the
+   * later declaration replaces the earlier one.
    *
    * @throws InvalidOptionsError for an empty name or options that cannot be.
    */
   source<T = unknown>(name: string, options: SourceOptions<T>): Source<T> {
-    return this.#parts.sources.declare(name, options)
+    const source = this.#parts.sources.declare(name, options)
+    this.#declarations.add('source', name, [options])
+    return source
   }
 
   /**
-   * Declares whom we call.
+   * Declares whom we call. Declared again, the later declaration replaces the earlier one, also for what waits to be sent.
    *
    * @throws InvalidOptionsError for a URL or a policy that cannot be.
    * @throws EndpointRefusedError for an address that nothing is sent to.
    */
   endpoint(name: string, options: EndpointOptions): Endpoint {
-    return this.#parts.sender.endpoint(name, options)
+    const endpoint = this.#parts.sender.endpoint(name, options)
+    this.#declarations.add('endpoint', name, [options])
+    return endpoint
   }
 
   /**
    * Declares a workflow: code that is run durably, and carries on from where it was after a crash. Runs of it that wait in
-   * the store are run from now on.
+   * the store are run from now on. Declared again, the later declaration replaces the earlier one.
    *
    * ```ts
    * const approval = server.workflow('approval', async (run, request: { by: string }) => {
@@ -182,7 +196,9 @@ export class CallbackServer implements AsyncDisposable {
   ): Workflow<In, O>
   workflow<I, O, In = I>(name: string, ...given: WorkflowArguments<In, I, O>): Workflow<In, O> {
     const [options, handler] = given.length === 1 ? [{}, given[0]] : given
-    return this.#parts.workflows.declare(name, options, handler)
+    const workflow = this.#parts.workflows.declare(name, options, handler)
+    this.#declarations.add('workflow', name, given)
+    return workflow
   }
 
   /** Without a key: lives and dies with this process. Without a schema `T` is your word for it. */
@@ -404,6 +420,11 @@ type SpawnArguments<T> = [first?: string | ReceiverOptions<T>, options?: KeyedOp
 /** A key that is missing by accident must not cost the receiver its key, nor its checks. */
 function toSpawnArguments<T>(given: SpawnArguments<T>): [key: string | undefined, options: KeyedOptions<T>] {
   const [first, options = {}] = given
+  if (first !== undefined && typeof first !== 'string' && typeof first !== 'object') {
+    throw new InvalidOptionsError(
+      `The key of a receiver must be a text, such as spawn('orders/7'); got a ${typeof first}`,
+    )
+  }
   if (typeof first === 'string') return [checkKey(first, 'The key of a receiver'), options]
   if (given.length <= 1) return [undefined, first ?? {}]
   throw new InvalidOptionsError(

@@ -21,6 +21,15 @@ import { Processes } from './processes.mjs'
 import { toVerdict } from './verdict.mjs'
 import { paint, say, seconds, showProgress } from './words.mjs'
 
+/** Somebody has seen enough. */
+class Interrupted extends Error {
+  /** @param {number} exitCode */
+  constructor(exitCode) {
+    super('interrupted')
+    this.exitCode = exitCode
+  }
+}
+
 /** @import { ChildProcess } from 'node:child_process' */
 /** @import { Booking } from '../order-broker.mjs' */
 /** @import { BrokerSettings, Call, Left, Message, Seen } from './protocol.mjs' */
@@ -49,7 +58,11 @@ const theBroker = isCluster ? 'three brokers open' : 'the broker opens'
 /** What else has to go. @type {(() => unknown)[]} */
 const atEnd = []
 const processes = new Processes(hear)
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => processes.fail('interrupted'))
+/** What a shell expects of a program that such a signal has ended. @type {Readonly<Record<string, number>>} */
+const exitCodes = { SIGINT: 130, SIGTERM: 143 }
+for (const [signal, exitCode] of Object.entries(exitCodes)) {
+  process.once(signal, () => processes.fail(new Interrupted(exitCode)))
+}
 /** @type {Promise<never>} */
 const failed = new Promise((_, reject) =>
   processes.signal.addEventListener('abort', () => reject(processes.signal.reason)),
@@ -60,14 +73,27 @@ try {
   explain()
   process.exitCode = await Promise.race([run(), failed])
 } catch (error) {
-  console.error(
-    `\n${paint('red', 'The demo itself failed:')} ${error instanceof Error ? error.message : error}`,
-  )
-  process.exitCode = 1
+  if (error instanceof Interrupted) process.exitCode = leave(error)
+  else process.exitCode = fail(error)
 } finally {
   processes.endAll()
   for (const end of atEnd) await end()
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** @param {Interrupted} interrupted */
+function leave({ exitCode }) {
+  if (process.stdout.isTTY) process.stdout.write('\r\x1b[2K') // the bar
+  console.log('Stopped before its end: all of its processes are gone, and nothing was left behind.')
+  return exitCode
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  console.error(
+    `\n${paint('red', 'The demo itself failed:')} ${error instanceof Error ? error.message : error}`,
+  )
+  return 1
 }
 
 /** @returns {Promise<0 | 1>} */

@@ -1,7 +1,8 @@
 // The processes of the demo: started, killed, stopped.
 //
 //   C1. One that ends when it should not fails the demo.
-//   C2. None outlives it: `endAll` kills what is left, and a child whose main is gone leaves by itself.
+//   C2. Once the demo is over before its end nothing is started any more, and nothing goes on.
+//   C3. None outlives it: `endAll` kills what is left, and a child whose main is gone leaves by itself.
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -29,9 +30,9 @@ export class Processes {
     this.#listener = listener
   }
 
-  /** @param {string} reason */
+  /** @param {Error} reason */
   fail(reason) {
-    this.#fails.abort(new Error(reason))
+    this.#fails.abort(reason)
   }
 
   /**
@@ -39,6 +40,7 @@ export class Processes {
    * @param {string} [parameter]
    */
   start(file, parameter) {
+    this.signal.throwIfAborted()
     const child = fork(new URL(file, import.meta.url), parameter === undefined ? [] : [parameter], {
       env: { ...process.env, NODE_ENV: 'development' }, // so that messages may go to this very machine
     })
@@ -46,7 +48,7 @@ export class Processes {
     child.on('message', message => this.#listener(/** @type {Message} */ (message)))
     child.on('exit', (code, signal) => {
       if (this.#children.delete(child))
-        this.fail(`${file} ended by itself (${signal ?? `exit code ${code}`})`)
+        this.fail(new Error(`${file} ended by itself (${signal ?? `exit code ${code}`})`))
     })
     return child
   }
@@ -70,6 +72,7 @@ export class Processes {
     this.#children.delete(child)
     child.kill('SIGKILL')
     await once(child, 'exit')
+    this.signal.throwIfAborted()
   }
 
   /** @param {ChildProcess} child */
@@ -77,6 +80,7 @@ export class Processes {
     this.#children.delete(child)
     child.send('stop')
     const [code, signal] = await once(child, 'exit', { signal: AbortSignal.timeout(patienceMs) })
+    this.signal.throwIfAborted()
     if (code !== 0) throw new Error(`a child did not stop in good order (${signal ?? `exit code ${code}`})`)
   }
 

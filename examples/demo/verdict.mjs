@@ -140,26 +140,37 @@ function toRows({ placed, taken, ledger, seen, calls }) {
   const late = calls.filter(({ status }) => status === 410).length
   return [
     { name: 'orders in', count: placed.size },
-    row('  posted more than once', again, 'no answer came while the broker was down'),
+    row('  posted more than once', again, 'the broker was down'),
     ...outcomes.map(outcome => {
       const ended = new Set(ledger.filter(booking => booking.outcome === outcome).map(({ order }) => order))
       return row(`  ${outcome}`, ended.size, outcome === 'unanswered' ? 'timed out' : undefined)
     }),
-    { name: 'messages from the broker', count: messages.size },
+    row(
+      'messages from the broker',
+      messages.size,
+      toKinds([...messages.values()].map(([first]) => first?.about)),
+    ),
     row('  seen more than once', countRepeated(messages), 'the same webhook-id, the same bytes'),
-    { name: 'steps', count: steps.size },
+    { name: 'bookings in the ledger', count: steps.size },
     row('  repeated', countRepeated(steps), 'killed inside: the ledger saw the same key again'),
     { name: 'callbacks to the broker', count: calls.length },
-    row(
-      '  posted more than once',
-      calls.filter(({ tries }) => tries > 1).length,
-      'nobody was there to answer',
-    ),
+    row('  posted more than once', calls.filter(({ tries }) => tries > 1).length, 'the broker was down'),
     { name: '  taken', count: calls.filter(({ status }) => isTaken(status)).length },
     row('  too late', late, 'the order had timed out'),
     { name: 'lost', count: lost, good: lost === 0 },
     { name: 'granted twice', count: grantedTwice, good: grantedTwice === 0 },
   ]
+}
+
+/**
+ * What the messages were about, by kind.
+ *
+ * @param {readonly (string | undefined)[]} abouts
+ */
+function toKinds(abouts) {
+  /** @param {string} start */
+  const count = start => abouts.filter(about => about?.startsWith(start)).length
+  return `= ${count('offer')} offers, ${count('accept')} to the app, ${count('region')} registration`
 }
 
 /** @param {ReadonlyMap<string, readonly unknown[]>} groups */

@@ -13,6 +13,7 @@
 import { CancelledError, InvalidOptionsError, TimeoutError } from '../errors.js'
 import type { Clock } from './clock.js'
 import { type Duration, formatMs, toInstant, toMs } from './duration.js'
+import { checkOptionNames } from './option-names.js'
 
 /** A promise that can be given up. `then` and async functions make plain promises of it. */
 export interface Wait<T> extends Promise<T> {
@@ -37,10 +38,18 @@ export const waitOptionNames: readonly string[] = [
   'fallback',
 ] satisfies (keyof WaitOptions)[]
 
+/** @throws InvalidOptionsError for what is no options of a wait: a mere time-out, or a name that there is not. */
+export function checkWaitOptions(options: unknown, what: string): void {
+  if (typeof options === 'string' || typeof options === 'number') {
+    throw new InvalidOptionsError(`${what} takes its options in an object: ${what}({ timeout: '5s' })`)
+  }
+  checkOptionNames(options, waitOptionNames, what)
+}
+
 export interface CreateWaitOptions<Fallback = never> extends WaitOptions<Fallback> {
   clock: Clock
-  /** What is waited for, in words: `a callback of orders/berlin`. */
-  what: string
+  /** What is waited for, in words: `a callback of orders/berlin`. A function is asked at the time-out. */
+  what: string | (() => string)
   /**
    * Runs when the wait ends by time-out, abort or cancel: give back its place. That can be within another wait's
    * `fulfil`, when both are in a race. A wait whose signal was aborted before it was made never began, and has no
@@ -230,7 +239,9 @@ class OwnedWait<T, Fallback> implements PendingWait<T, Fallback> {
     }
     return {
       status: 'rejected',
-      reason: new TimeoutError(`Timed out ${this.#deadline?.words()}, waiting for ${what}`),
+      reason: new TimeoutError(
+        `Timed out ${this.#deadline?.words()}, waiting for ${typeof what === 'string' ? what : what()}`,
+      ),
     }
   }
 

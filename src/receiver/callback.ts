@@ -27,12 +27,16 @@ export interface CallbackScope {
   end(reason: Error): void
   /** The memory that an error came from. */
   blameOf(error: unknown): MemoryKey | undefined
+  /** The key of the step that an error came from, if it was one. */
+  stepBehind(error: unknown): string | undefined
 }
 
 export interface CallbackScopes {
   open(claimed: {
     readonly claim: Claim
     readonly record: ClaimedCallback
+    /** What an operator knows the hand-out by. */
+    readonly names: object
     /** What becomes of code whose entry is over: it stops where it is, or its verbs reject. */
     readonly whenOver: 'stops' | 'rejects'
   }): CallbackScope
@@ -60,13 +64,15 @@ export class HandedOut<T> extends ScopedCallback<T> {
   readonly #ended: Promise<void>
   #onEnd: () => void = () => {}
   #end: Promise<boolean> | undefined
+  #endedBy: 'ack' | 'release' | undefined
   #abandoned: Error | undefined
 
   constructor(receiver: ReceiverRecord, prepared: Prepared, parts: HandedOutParts) {
     const scope: { opened?: CallbackScope; whenOver: 'stops' | 'rejects' } = { whenOver: 'rejects' }
     super(prepared.record, prepared.data as T, () => {
       const { claim, record } = prepared
-      scope.opened = parts.scopes.open({ claim, record, whenOver: scope.whenOver })
+      const names = namesOfHandOut(receiver, record)
+      scope.opened = parts.scopes.open({ claim, record, names, whenOver: scope.whenOver })
       if (this.#abandoned !== undefined) scope.opened.end(this.#abandoned)
       else if (this.#end !== undefined) void scope.opened.close()
       // The store may say that the entry is over before the node knows: whoever waits for this hand-out goes on.
@@ -118,9 +124,20 @@ export class HandedOut<T> extends ScopedCallback<T> {
     return this.#scope.opened?.blameOf(error)
   }
 
+  stepBehind(error: unknown): string | undefined {
+    return this.#scope.opened?.stepBehind(error)
+  }
+
+  /** Which end its handler has chosen, if it has. */
+  get endedBy(): 'ack' | 'release' | undefined {
+    return this.#endedBy
+  }
+
   async ack(): Promise<void> {
+    if (this.#end === undefined) this.#endedBy = 'ack'
     const stillOurs = await this.settle(settler => settler.acknowledge(this.#prepared.claim))
     if (stillOurs) return
+    this.#endedBy = undefined
     throw (
       this.#abandoned ??
       new LeaseLostError(`Callback ${this.id} had been taken over; it may be handled twice`)
@@ -129,6 +146,7 @@ export class HandedOut<T> extends ScopedCallback<T> {
 
   async release({ delay }: { delay?: Duration } = {}): Promise<void> {
     const delayMs = delay === undefined ? 0 : toMs(delay, 'delay')
+    if (this.#end === undefined) this.#endedBy = 'release'
     await this.settle(settler => settler.release(this.#prepared.claim, { as: 'counted', delayMs }))
   }
 

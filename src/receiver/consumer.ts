@@ -59,6 +59,7 @@ export class Slots<T> implements Consumer {
     options: ConsumeOptions<T>,
     handler: Handler<T>,
   ) {
+    checkOrder(options)
     checkOptionNames(options, ['concurrency', 'retry', 'orderBy', 'key'], 'consume')
     const concurrency = options.concurrency ?? DEFAULTS.consumeConcurrency
     if (!Number.isInteger(concurrency) || concurrency < 1) {
@@ -136,6 +137,10 @@ export class Slots<T> implements Consumer {
   }
 
   #failed(callback: HandedOut<T>, error: unknown): void {
+    if (callback.endedBy !== undefined) {
+      this.#failedLate(callback, error)
+      return
+    }
     const elapsedMs = this.#mailboxes.clock.now() - callback.startedAt.getTime()
     // What is remembered fails again: trying again would change nothing.
     const blamed = callback.blameOf(error)
@@ -144,7 +149,8 @@ export class Slots<T> implements Consumer {
         ? undefined
         : retryDelay(this.#retry, { attempt: callback.failures + 1, elapsedMs, random })
     const { settler, logger } = this.#mailboxes
-    const facts = { ...callback.names, err: error }
+    const step = callback.stepBehind(error)
+    const facts = { ...callback.names, ...(step === undefined ? {} : { step }), err: error }
     if (retryInMs === undefined) logger.warn(facts, 'the handler of a callback failed; it is set aside')
     else logger.warn({ ...facts, retryInMs }, 'the handler of a callback failed; it is tried again')
     const told = callback.settle((_, claim) =>
@@ -153,6 +159,12 @@ export class Slots<T> implements Consumer {
         : settler.release(claim, { as: 'failure', delayMs: retryInMs }),
     )
     settler.inBackground(told)
+  }
+
+  /** Its handler has said before what becomes of it, and that stands. */
+  #failedLate({ names, endedBy }: HandedOut<T>, error: unknown): void {
+    const end = endedBy === 'ack' ? 'after ack(); it is not tried again' : 'after release(); it comes again'
+    this.#mailboxes.logger.warn({ ...names, err: error }, `the handler of a callback failed ${end}`)
   }
 
   async #groupOf(record: CallbackRecord, orderBy: (callback: Received<T>) => string): Promise<string> {
@@ -170,6 +182,13 @@ export class Slots<T> implements Consumer {
       return record.id
     }
   }
+}
+
+/** @throws InvalidOptionsError where handler and options have changed places. */
+function checkOrder(options: unknown): void {
+  const isWorkflow = typeof options === 'object' && options !== null && 'start' in options
+  if (typeof options !== 'function' && !isWorkflow) return
+  throw new InvalidOptionsError('consume takes its options first: consume({ concurrency: 10 }, handler)')
 }
 
 function toWork<T>(mailboxes: Mailboxes, handler: Handler<T>, { key }: ConsumeOptions<T>): Work<T> {

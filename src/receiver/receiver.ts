@@ -1,5 +1,5 @@
 import { checkOptionNames } from '../core/option-names.js'
-import { type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
+import { checkWaitOptions, type Wait, type WaitOptions } from '../core/wait.js'
 import { InvalidInputError, MalformedContentError } from '../errors.js'
 import type { CallbackRecord } from '../model/callback.js'
 import type { Payload } from '../model/payload.js'
@@ -102,7 +102,7 @@ export class ReceiverHandle<T> implements Receiver<T> {
   }
 
   next<F = never>(options: WaitOptions<F> = {}): Wait<Callback<T> | F> {
-    checkOptionNames(options, waitOptionNames, 'next')
+    checkWaitOptions(options, 'next')
     this.#parts.checkUnscoped('Reading a receiver of the server')
     this.#wait?.cancel()
     const { wait } = waitForCallback<T, F>(this.#parts.mailboxes, this.#receiver, options)

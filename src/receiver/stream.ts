@@ -28,7 +28,7 @@ export function waitForCallback<T, F = never>(
   const pending = createWait<HandedOut<T>, F>({
     ...options,
     clock: mailboxes.clock,
-    what: `a callback of ${receiver.key ?? receiver.id}`,
+    what: () => `a callback of ${receiver.key ?? receiver.id}${inHand(mailboxes.heldOf(receiver.id).length)}`,
     onGiveUp: () => leave?.(),
   })
   if (!pending.pending) return pending
@@ -38,6 +38,11 @@ export function waitForCallback<T, F = never>(
     end: error => void pending.fail(error),
   })
   return pending
+}
+
+/** Who waits for the next with one unacknowledged may have forgotten it. */
+function inHand(count: number): string {
+  return count === 0 ? '' : ` (${count} ${count === 1 ? 'is' : 'are'} in hand and not acknowledged)`
 }
 
 /** One loop over a receiver: what it was handed is acknowledged when it asks for the next. */

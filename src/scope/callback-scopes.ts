@@ -2,17 +2,18 @@ import { UnscopedCallError } from '../errors.js'
 import type { CallbackScope, CallbackScopes } from '../receiver/callback.js'
 import { blameOf } from './blame.js'
 import { currentContext, runIn } from './context.js'
-import { ScopeEntry } from './scope-entry.js'
+import { ScopeEntry, stepBehind } from './scope-entry.js'
 import type { ScopeParts } from './scope-parts.js'
 import { ScopeVerbs } from './verbs.js'
 
 /** The scopes of callbacks in hand: each is made for the first verb, so a callback without one costs nothing more. */
 export function createCallbackScopes(toParts: () => ScopeParts): CallbackScopes {
   return {
-    open: ({ claim, record, whenOver }): CallbackScope => {
+    open: ({ claim, record, names, whenOver }): CallbackScope => {
       const parts = toParts()
       const entry = new ScopeEntry(parts, {
         entry: { type: 'callback', claim },
+        names,
         startedAt: record.startedAt,
         attempt: record.attempt,
         memory: record.remembers ? 'unread' : 'none',
@@ -24,6 +25,7 @@ export function createCallbackScopes(toParts: () => ScopeParts): CallbackScopes 
         close: () => entry.close(),
         end: reason => entry.end(reason),
         blameOf,
+        stepBehind: error => stepBehind(entry, error),
       }
     },
     run: (callbackId, handler) => runIn({ scopeId: callbackId, races: [], inStep: false }, handler),

@@ -19,6 +19,11 @@ export function currentContext(): Context | undefined {
   return storage.getStore()
 }
 
+/** The function of a step is running: no verb is called, and none takes a key or a number. */
+export function isInStep(): boolean {
+  return storage.getStore()?.inStep === true
+}
+
 export function runIn<T>(context: Context, code: () => T): T {
   return storage.run(context, code)
 }

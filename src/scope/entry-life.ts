@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { soon } from '../core/clock.js'
 import { ScopeEndedError } from '../errors.js'
-import { currentContext } from './context.js'
+import { isInStep } from './context.js'
 
 /** What becomes of code whose entry is over before its end: it stops where it is, or its verbs reject. */
 export type WhenOver = 'stops' | 'rejects'
@@ -79,7 +79,7 @@ export class EntryLife {
 
   /** Why no verb can be called now. */
   refusal(): Promise<never> | undefined {
-    if (currentContext()?.inStep === true) {
+    if (isInStep()) {
       return rejectSoon(
         new ScopeEndedError(
           'A step calls no verbs of its scope: it would be run again with them. Call them beside it',

@@ -1,5 +1,6 @@
 import type { Wait } from '../core/wait.js'
 import type { MemoryKey, WaitTarget } from '../model/memory.js'
+import { isInStep } from './context.js'
 import type { ScopeEntry } from './scope-entry.js'
 import { type ScopeWaitOptions, scopeWait } from './scope-wait.js'
 
@@ -36,7 +37,8 @@ export class Numbers {
   #take(): number {
     let n = 1
     while (this.#taken.has(n)) n++
-    this.#taken.add(n)
+    // Refused within a step, which the next entry does not run: there the number is another wait's.
+    if (!isInStep()) this.#taken.add(n)
     return n
   }
 }

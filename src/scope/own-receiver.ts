@@ -1,6 +1,6 @@
 import { type Duration, toMs } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
-import { type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
+import { checkWaitOptions, type Wait, type WaitOptions } from '../core/wait.js'
 import { ReceiverClosedError } from '../errors.js'
 import type { MemoryKey, WaitEnd } from '../model/memory.js'
 import type { Payload } from '../model/payload.js'
@@ -44,7 +44,7 @@ export class OwnReceiver<T> implements ScopeReceiver<T> {
   }
 
   next<F = never>(options: WaitOptions<F> = {}): Wait<Callback<T> | F> {
-    checkOptionNames(options, waitOptionNames, 'next')
+    checkWaitOptions(options, 'next')
     this.#wait?.cancel()
     const wait = this.#numbers.wait<Callback<T>, F>(this.#own.entry, {
       options,

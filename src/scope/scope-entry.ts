@@ -11,11 +11,12 @@ import {
   scopeIdOf,
   type Verb,
 } from '../model/memory.js'
+import type { Logger } from '../options.js'
 import type { Lost, RecallOutcome } from '../store/scoping.js'
 import type { StoreSession } from '../store/store.js'
 import type { Watch } from '../store/watch.js'
-import { blaming } from './blame.js'
-import { runIn } from './context.js'
+import { blameOf, blaming } from './blame.js'
+import { isInStep, runIn } from './context.js'
 import { EntryLife, never, type WhenOver } from './entry-life.js'
 import { LineToStore } from './line-to-store.js'
 import { type OpenWait, OpenWaits } from './open-waits.js'
@@ -31,16 +32,23 @@ import { begunBy, UsedKeys } from './used-keys.js'
 //   E2. An entry that is over starts nothing and records nothing. Where it was dropped, its code stops where it waits, as
 //       by kill -9; in a loop of the user's, its verbs reject.
 //   E3. A store that cannot be reached ends nothing: what was to be told is told again every second.
+//   E4. A verb that its code did not wait for is waited for. Should it fail, the log says so, and nothing else comes of it.
+
+const UNAWAITED =
+  'a verb that was not awaited failed after the code of its scope had ended; nothing else comes of it'
 
 export interface EntryParts {
   readonly session: StoreSession
   readonly watch: Watch
   readonly clock: Clock
   readonly onError: (error: unknown) => void
+  readonly logger: Logger
 }
 
 export interface EntryOptions {
   readonly entry: Entry
+  /** What an operator knows the scope by: facts of a log line. */
+  readonly names: object
   readonly startedAt: number
   readonly attempt: number
   readonly memory: RecallOutcome | 'none' | 'unread'
@@ -56,6 +64,7 @@ export interface Cancellation {
 export class ScopeEntry {
   readonly parts: EntryParts
   readonly entry: Entry
+  readonly names: object
   readonly scopeId: string
   readonly startedAt: Date
   readonly attempt: number
@@ -66,6 +75,8 @@ export class ScopeEntry {
   readonly #keys = new UsedKeys()
   readonly #underWay = new Set<Promise<unknown>>()
   readonly #races = new Set<PendingWait<unknown>>()
+  /** What verbs have returned and has not settled, with how the log names it. */
+  readonly #returned = new Map<Promise<unknown>, object>()
   #cancellation: Cancellation | undefined
   /** Called whenever something begins or ends. */
   onChange: () => void = () => {}
@@ -73,6 +84,7 @@ export class ScopeEntry {
   constructor(parts: EntryParts, options: EntryOptions) {
     this.parts = parts
     this.entry = options.entry
+    this.names = options.names
     this.scopeId = scopeIdOf(options.entry)
     this.startedAt = new Date(options.startedAt)
     this.attempt = options.attempt
@@ -90,6 +102,7 @@ export class ScopeEntry {
       if (options.whenOver === 'rejects') for (const race of [...this.#races]) race.fail(reason)
       this.#races.clear()
       this.#underWay.clear()
+      for (const promise of this.#returned.keys()) promise.catch(() => {}) // its code is over
     })
   }
 
@@ -135,10 +148,14 @@ export class ScopeEntry {
     return runIn({ scopeId: this.scopeId, races: [], inStep: false }, code)
   }
 
-  /** @throws KeyConflictError when the key was used in this entry already. */
+  /**
+   * Within a step the verb is refused, and its key is left for a call beside it.
+   *
+   * @throws KeyConflictError when the key was used in this entry already.
+   */
   use(part: string, key: string, verb: Verb): MemoryKey {
     const at = { part, key, n: 0 }
-    this.#keys.use(at, verb)
+    if (!isInStep()) this.#keys.use(at, verb)
     return at
   }
 
@@ -172,6 +189,18 @@ export class ScopeEntry {
         },
       )
     })
+  }
+
+  /**
+   * What a verb returns, as its caller has it. Once the code of the scope has returned nobody may be waiting for it: a
+   * failure is then told in the log, and is no unhandled rejection (E4).
+   */
+  returns<T>(work: Promise<T>, names: object): Promise<T> {
+    // Not by `promise.then`, which would count as looking at it.
+    const promise = settling(work, () => this.#returned.delete(promise))
+    if (this.#life.isClosing) this.#listen(promise, names)
+    else this.#returned.set(promise, names)
+    return promise
   }
 
   /**
@@ -260,6 +289,7 @@ export class ScopeEntry {
   async close(): Promise<void> {
     this.#life.close()
     for (const race of [...this.#races]) race.wait.cancel()
+    for (const [promise, names] of this.#returned) this.#listen(promise, names)
     for (const wait of this.waits) wait.cancel()
     const over = new Promise<void>(resolve => this.onOver(() => resolve()))
     while (this.#underWay.size > 0 && !this.isOver) {
@@ -268,8 +298,29 @@ export class ScopeEntry {
     this.#life.end()
   }
 
+  #listen(promise: Promise<unknown>, names: object): void {
+    promise.catch((err: unknown) => {
+      if (this.isOver) return
+      this.parts.logger.warn({ ...this.names, ...names, err }, UNAWAITED)
+    })
+  }
+
   /** The entry is over, whatever its code is doing. `quietly`: parked; its signal is not aborted. */
   end(reason: Error, how: 'aborting' | 'quietly' = 'aborting'): void {
     if (this.#life.beOver(reason, how)) this.onChange()
   }
+}
+
+async function settling<T>(work: Promise<T>, settled: () => void): Promise<T> {
+  try {
+    return await work
+  } finally {
+    settled()
+  }
+}
+
+/** The key of the step whose recorded failure an error is, or comes from. */
+export function stepBehind(entry: ScopeEntry, error: unknown): string | undefined {
+  const at = blameOf(error)
+  return at !== undefined && entry.memory.peek(at)?.verb === 'step' ? at.key : undefined
 }

@@ -3,7 +3,7 @@ import { sha256Hex } from '../core/bytes.js'
 import { after, random } from '../core/clock.js'
 import { type Duration, toMs } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
-import { InvalidOptionsError, NonRetryableError, TimeoutError } from '../errors.js'
+import { InvalidOptionsError, NonRetryableError, ScopeEndedError, TimeoutError } from '../errors.js'
 import type { MemoryKey } from '../model/memory.js'
 import type { Result } from '../model/run.js'
 import type { Effect, StepOptions } from '../model/scope.js'
@@ -12,6 +12,7 @@ import { decodeError, encodeError } from '../model/value-errors.js'
 import { DEFAULTS } from '../options.js'
 import { blaming } from './blame.js'
 import { runIn } from './context.js'
+import { never } from './entry-life.js'
 import type { ScopeEntry } from './scope-entry.js'
 import { begunBy } from './used-keys.js'
 
@@ -81,15 +82,20 @@ async function run<T>(
         ? undefined
         : retryDelay(retry, { attempt, elapsedMs: clock.monotonic() - startedAt, random })
       if (delayMs === undefined) return { type: 'error', bytes: encodeError(error) }
+      if (entry.isOver) return await never()
+      const facts = { ...entry.names, step: at.key, stepAttempt: attempt, err: error, retryInMs: delayMs }
+      entry.parts.logger.warn(facts, 'a step failed; it is tried again')
       await entry.pause(delayMs)
     }
   }
 }
 
-/** The same thing would be refused again, and the effect would have been done twice. */
+/** The same thing would be refused again, and the effect would have been done twice: so is a verb within a step. */
 function isFinal(error: unknown): boolean {
   return (
-    error instanceof NonRetryableError || (error as { code?: unknown } | null)?.code === 'unstorable_value'
+    error instanceof NonRetryableError ||
+    error instanceof ScopeEndedError ||
+    (error as { code?: unknown } | null)?.code === 'unstorable_value'
   )
 }
 

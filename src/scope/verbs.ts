@@ -1,4 +1,4 @@
-import { checkKey, isStorableKey, sha256Hex } from '../core/bytes.js'
+import { isStorableKey, sha256Hex } from '../core/bytes.js'
 import { definedOnly } from '../core/defined-only.js'
 import { type Duration, toInstant } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
@@ -6,7 +6,7 @@ import type { Branches, Winner } from '../core/race.js'
 import type { Wait, WaitOptions } from '../core/wait.js'
 import { InvalidOptionsError, ReceiverClosedError, RunCancelledError } from '../errors.js'
 import type { ChildOptions } from '../model/code.js'
-import { isToResend, type MemoryKey, type Verb, type WaitEnd } from '../model/memory.js'
+import { isToResend, type MemoryKey, type WaitEnd } from '../model/memory.js'
 import type { Delivery, Message, RememberedWaits } from '../model/message.js'
 import type { ReceiverRecord } from '../model/receiver.js'
 import type {
@@ -29,6 +29,7 @@ import type { ScopeEntry } from './scope-entry.js'
 import type { ScopeParts } from './scope-parts.js'
 import { deadlineOf, type Freshness, scopeWait } from './scope-wait.js'
 import { checkStep, step } from './steps.js'
+import { CALLS, checkVerbKey, type KeyedVerb } from './verb-keys.js'
 
 // The verbs of a scope: of a run, of a callback in hand, or of a callback that was read within one of those.
 //
@@ -59,7 +60,11 @@ export class ScopeVerbs implements Scope {
     return this.#entry.signal
   }
 
-  async spawn<T = unknown>(key: string, options: ChildOptions<T> = {}): Promise<ScopeReceiver<T>> {
+  spawn<T = unknown>(key: string, options: ChildOptions<T> = {}): Promise<ScopeReceiver<T>> {
+    return this.#returns('spawn', key, this.#spawn(key, options))
+  }
+
+  async #spawn<T>(key: string, options: ChildOptions<T>): Promise<ScopeReceiver<T>> {
     const at = this.#use(key, 'spawn')
     const { patch, attach, detach } = this.#toReceiver(options)
     return await this.#entry.perform(async () => {
@@ -74,7 +79,11 @@ export class ScopeVerbs implements Scope {
     })
   }
 
-  async send(key: string, message: Message): Promise<Delivery> {
+  send(key: string, message: Message): Promise<Delivery> {
+    return this.#returns('send', key, this.#send(key, message))
+  }
+
+  async #send(key: string, message: Message): Promise<Delivery> {
     const at = this.#use(key, 'send')
     const { toSend } = this.#parts
     return await this.#entry.perform(async () => {
@@ -85,6 +94,7 @@ export class ScopeVerbs implements Scope {
   }
 
   exchange<T = unknown, F = never>(key: string, options: ExchangeOptions<T, F>): Wait<Callback<T> | F> {
+    checkVerbKey(key, 'exchange')
     const { send: toMessage, timeout, until, signal, fallback, ...child } = options
     if (typeof toMessage !== 'function') {
       throw new InvalidOptionsError('exchange needs send: url => ({ to, body: { callback_url: url } })')
@@ -131,7 +141,15 @@ export class ScopeVerbs implements Scope {
     })
   }
 
-  async start<I, O>(key: string, workflow: Workflow<I, O>, ...given: unknown[]): Promise<RunHandle<O>> {
+  start<I, O>(key: string, workflow: Workflow<I, O>, ...given: unknown[]): Promise<RunHandle<O>> {
+    return this.#returns('start', key, this.#start(key, workflow, given))
+  }
+
+  async #start<I, O>(
+    key: string,
+    workflow: Workflow<I, O>,
+    given: readonly unknown[],
+  ): Promise<RunHandle<O>> {
     const at = this.#use(key, 'start')
     const [input, options = {}] = given as [unknown, StartOptions?]
     return await this.#entry.perform(async () => {
@@ -154,17 +172,26 @@ export class ScopeVerbs implements Scope {
     })
   }
 
-  async step<T>(key: string, effect: Effect<T>): Promise<T>
-  async step<T>(key: string, options: StepOptions, effect: Effect<T>): Promise<T>
-  async step<T>(key: string, ...given: [Effect<T>] | [StepOptions, Effect<T>]): Promise<T> {
+  step<T>(key: string, effect: Effect<T>): Promise<T>
+  step<T>(key: string, options: StepOptions, effect: Effect<T>): Promise<T>
+  step<T>(key: string, ...given: [Effect<T>] | [StepOptions, Effect<T>]): Promise<T> {
     const [options, effect] = given.length === 1 ? [{}, given[0]] : given
+    return this.#returns('step', key, this.#step(key, options, effect))
+  }
+
+  async #step<T>(key: string, options: StepOptions, effect: Effect<T>): Promise<T> {
+    checkVerbKey(key, 'step')
     checkStep(options, effect)
     const at = this.#use(key, 'step')
     return await this.#entry.perform(() => step(this.#entry, at, options, effect))
   }
 
   sleep(key: string, time: Duration | Date): Wait<void> {
-    const until = new Date(toInstant(time, this.#entry.parts.clock.now(), 'time'))
+    checkVerbKey(key, 'sleep')
+    if (time === undefined) {
+      throw new InvalidOptionsError(`sleep needs a key and a time: ${CALLS.sleep}`)
+    }
+    const until = new Date(toInstant(time, this.#entry.parts.clock.now(), `The time of sleep '${key}'`))
     const at = this.#use(key, 'sleep')
     return scopeWait<void, never>(this.#entry, {
       options: { until },
@@ -185,8 +212,13 @@ export class ScopeVerbs implements Scope {
     return raceInScope(this.#entry, this.#use(key, 'any'), 'any', branches)
   }
 
-  #use(key: string, verb: Verb): MemoryKey {
-    return this.#entry.use(this.#part, checkKey(key, 'The key of a verb'), verb)
+  #use(key: string, verb: KeyedVerb): MemoryKey {
+    checkVerbKey(key, verb)
+    return this.#entry.use(this.#part, key, verb)
+  }
+
+  #returns<T>(verb: KeyedVerb, key: string, promise: Promise<T>): Promise<T> {
+    return this.#entry.returns(promise, { [verb]: key })
   }
 
   /** Runs of a workflow have their keys in common, so that of one started in a scope names the scope. */

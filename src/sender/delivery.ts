@@ -1,5 +1,4 @@
-import { checkOptionNames } from '../core/option-names.js'
-import { type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
+import { checkWaitOptions, type Wait, type WaitOptions } from '../core/wait.js'
 import { DeliveryFailedError, InvalidOptionsError } from '../errors.js'
 import type { DeliveryRecord } from '../model/delivery.js'
 import type { Attempt, Delivery, EndpointAnswer } from '../model/message.js'
@@ -28,7 +27,7 @@ export class DeliveryHandle implements Delivery {
   }
 
   done<F = never>(options: WaitOptions<F> = {}): Wait<'delivered' | 'dead' | F> {
-    checkOptionNames(options, waitOptionNames, 'done')
+    checkWaitOptions(options, 'done')
     const what = `the end of delivery ${this.id}`
     return this.#untilEnded(({ status }) => (status === 'delivered' ? 'delivered' : 'dead'), {
       ...options,
@@ -37,7 +36,7 @@ export class DeliveryHandle implements Delivery {
   }
 
   response<F = never>(options: WaitOptions<F> = {}): Wait<EndpointAnswer | F> {
-    checkOptionNames(options, waitOptionNames, 'response')
+    checkWaitOptions(options, 'response')
     const what = `the answer to delivery ${this.id}`
     return this.#untilEnded(delivery => this.#answerTo(delivery), { ...options, what })
   }

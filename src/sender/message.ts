@@ -36,6 +36,11 @@ export function toOutgoing(
   message: Message,
   { endpoints, now }: { endpoints: Addresses; now: number },
 ): Outgoing {
+  if (key?.includes('://') && !hasTarget(message)) {
+    throw new InvalidOptionsError(
+      "What send takes first is the key of the message, and a URL goes into it: send({ to: 'https://…', body: … }), or send(key, { to: 'https://…', body: … })",
+    )
+  }
   checkMessage(message)
   if (key !== undefined) checkKey(key, 'the key of a message')
 
@@ -72,10 +77,24 @@ export function checkMessage(message: unknown): void {
       "The message is missing: write send(key, { body: '…' }), or leave the key out",
     )
   }
+  if (isThenable(message)) {
+    message.then(undefined, () => {}) // it is under way all the same, and nobody will ever look at it
+    throw new InvalidOptionsError(
+      'A message must be an object, and this is a promise: send of an exchange is no async function. Await what it needs before the exchange',
+    )
+  }
   if (typeof message !== 'object' || message === null || Array.isArray(message)) {
     throw new InvalidOptionsError("A message must be an object such as { to, body: '…' }")
   }
   checkOptionNames(message, optionNames, 'A message')
+}
+
+function hasTarget(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'to' in message
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 function toMethod(method: Message['method']): string {

@@ -39,9 +39,10 @@ export async function send(
 /** A key stays with the target that it had first. */
 export function keyConflict(key: string, what: 'message' | 'exchange', first: Lane, second: Lane): Error {
   const to = what === 'message' ? 'to' : 'with'
+  const other = first === second ? 'another path there' : inWords(second)
   return new KeyConflictError({
     key,
-    message: `The key '${key}' has ${what === 'message' ? 'a' : 'an'} ${what} ${to} ${inWords(first)} already, so it cannot have one ${to} ${inWords(second)}; use a key of its own for each target`,
+    message: `The key '${key}' has ${what === 'message' ? 'a' : 'an'} ${what} ${to} ${inWords(first)} already, so it cannot have one ${to} ${other}; use a key of its own for each target`,
   })
 }
 

@@ -1,5 +1,4 @@
-import { checkOptionNames } from '../core/option-names.js'
-import { type Wait, type WaitOptions, waitOptionNames } from '../core/wait.js'
+import { checkWaitOptions, type Wait, type WaitOptions } from '../core/wait.js'
 import type { Attempt, Delivery, EndpointAnswer, RememberedWaits } from '../model/message.js'
 import type { DeliveryHandle } from './delivery.js'
 
@@ -18,12 +17,12 @@ export class ScopedDelivery implements Delivery {
   }
 
   done<F = never>(options: WaitOptions<F> = {}): Wait<'delivered' | 'dead' | F> {
-    checkOptionNames(options, waitOptionNames, 'done')
+    checkWaitOptions(options, 'done')
     return this.#waits.done(options)
   }
 
   response<F = never>(options: WaitOptions<F> = {}): Wait<EndpointAnswer | F> {
-    checkOptionNames(options, waitOptionNames, 'response')
+    checkWaitOptions(options, 'response')
     return this.#waits.answered(options, () => this.#delivery.answer())
   }
 

@@ -1,9 +1,10 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Duration } from '../core/duration.js'
+import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError, ServerClosedError } from '../errors.js'
 import { encodePayload, type Payload } from '../model/payload.js'
 import { openStore } from '../open-store.js'
-import { CONSOLE, type ServerOptions } from '../options.js'
+import { CONSOLE, type ServerOptions, serverOptionNames } from '../options.js'
 import { CallbackServer } from '../server.js'
 import { Interruptions } from './interruptions.js'
 import { ManualClock } from './manual-clock.js'
@@ -58,9 +59,23 @@ export async function openBench<D>(
   options: BenchOptions,
   declare: (server: CallbackServer) => D,
 ): Promise<Bench<Awaited<D>>> {
+  checkArguments(options, declare)
   const bench = new ServerBench<D>(options, declare)
   await bench.begin()
   return bench
+}
+
+/** @throws InvalidOptionsError that shows the call, where one of the two is missing. */
+function checkArguments(options: unknown, declare: unknown): void {
+  if (typeof options === 'function') {
+    throw new InvalidOptionsError('openBench takes its options first: openBench({}, server => …)')
+  }
+  checkOptionNames(options, [...serverOptionNames, 'world', 'interrupt'], 'A bench')
+  if (typeof declare !== 'function') {
+    throw new InvalidOptionsError(
+      'openBench needs a function that declares what there is: openBench({}, server => …)',
+    )
+  }
 }
 
 interface Life<D> {
@@ -165,6 +180,11 @@ class ServerBench<D> implements Bench<Awaited<D>> {
   }
 
   async #post(url: string, body: Payload): Promise<Response> {
+    if (typeof url !== 'string' || !URL.canParse(url)) {
+      throw new InvalidOptionsError(
+        'post needs a whole URL, such as the url of a receiver: post(receiver.url, body)',
+      )
+    }
     const { bytes, contentType } = encodePayload(body, 'The body of a callback')
     const { process, server } = this.#living
     const headers: Record<string, string> = contentType === undefined ? {} : { 'content-type': contentType }

@@ -5,9 +5,10 @@ import { isToResend } from '../model/memory.js'
 import type { RunClaim, RunRecord } from '../model/run.js'
 import type { Run } from '../model/scope.js'
 import { decodeValue } from '../model/value.js'
+import { decodeError } from '../model/value-errors.js'
 import type { Logger, Observation } from '../options.js'
 import { blameOf } from '../scope/blame.js'
-import { ScopeEntry } from '../scope/scope-entry.js'
+import { ScopeEntry, stepBehind } from '../scope/scope-entry.js'
 import type { ScopeParts } from '../scope/scope-parts.js'
 import { ScopeVerbs } from '../scope/verbs.js'
 import type { ClaimedRun, EndRunInput, ParkedWait } from '../store/running.js'
@@ -67,6 +68,7 @@ export class RunEntry {
     if (run.cancellation === 'requested') this.#cancellation = toCancellation(run)
     this.#entry = new ScopeEntry(parts.scope, {
       entry: { type: 'run', claim: this.#claim },
+      names: this.#facts,
       startedAt: run.startedAt,
       attempt: run.attempt,
       memory,
@@ -149,7 +151,7 @@ export class RunEntry {
 
   #tell(end: EndRunInput['end'], outcome: Outcome): void {
     const { logger } = this.#parts
-    const facts = { ...this.#facts, ...(outcome.type === 'threw' ? { err: outcome.error } : {}) }
+    const facts = { ...this.#facts, ...this.#failureOf(end, outcome) }
     if (end.status === 'due') {
       const retryInMs = end.dueAt - this.#parts.scope.clock.now()
       logger.warn({ ...facts, retryInMs }, 'a run failed; it is tried again')
@@ -157,6 +159,15 @@ export class RunEntry {
     }
     if (end.status === 'failed') logger.error(facts, 'a run failed')
     this.#observe('run.ended', { status: end.status, attempt: this.#run.attempt })
+  }
+
+  /** Also where its code has returned what cannot be stored. */
+  #failureOf(end: EndRunInput['end'], outcome: Outcome): object {
+    if (outcome.type === 'returned') {
+      return end.status === 'due' || end.status === 'failed' ? { err: decodeError(end.result.bytes) } : {}
+    }
+    const step = stepBehind(this.#entry, outcome.error)
+    return { ...(step === undefined ? {} : { step }), err: outcome.error }
   }
 
   #changed(): void {

@@ -44,6 +44,11 @@ export class DeclaredWorkflow<I, O> implements Workflow<I, O> {
   }
 
   async start(key: string, ...given: unknown[]): Promise<RunHandle<O>> {
+    if (typeof key !== 'string') {
+      throw new InvalidOptionsError(
+        `start of workflow '${this.name}' needs a key first, by which its run is known: start('${this.name}/7', input)`,
+      )
+    }
     const [input, options = {}] = given as [unknown, StartOptions?]
     return await this.#parts.start<O>(this, key, { input, options })
   }

@@ -13,7 +13,7 @@ describe('the demo', () => {
     expect(ends.reduce((sum, count) => sum + count)).toBe(120)
     expect(ends.every(count => count > 0)).toBe(true)
     expect(row('seen more than once')).toBeGreaterThan(0) // a kill with no request under way shows little
-    expect(row('steps')).toBe(120)
+    expect(row('bookings in the ledger')).toBe(120)
     expect(row('callbacks to the broker')).toBe(row('taken') + row('too late'))
     expect(row('lost')).toBe(0)
     expect(row('granted twice')).toBe(0)
@@ -30,4 +30,17 @@ describe('the demo', () => {
     expect(stdout).toMatch(/orders in +120\n/)
     expect(stdout).toContain('Nothing was lost, nothing granted twice.')
   })
+
+  it.each(['the app begins to post to it', 'were in its hands'])(
+    'left by Ctrl-C (at: %s) says so in one line, and goes no further',
+    { timeout: 60_000 },
+    async interruptAt => {
+      const { code, stdout, stderr } = await runExample('demo/main.mjs', { patienceMs: 50_000, interruptAt })
+      expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
+      const [, after = ''] = stdout.split(interruptAt)
+      expect(after.trim()).toBe(
+        'Stopped before its end: all of its processes are gone, and nothing was left behind.',
+      )
+    },
+  )
 })

@@ -6,11 +6,11 @@ const printed: Record<string, string[]> = {
   'await-one-callback.mjs': ["called back: { status: 'done', video: 'cat.mp4' }"],
   'race.mjs': ['ada: 12 paid', 'ben: cancelled', 'cem: nobody paid in time'],
   'consume.mjs': [
-    '0: pizza, attempt 1',
-    '1: the stew is not done yet (attempt 1)',
-    '1: the stew is not done yet (attempt 2)',
-    '1: stew, attempt 3',
-    'set aside: {"id":2,"dish":"unicorn"}, because there are none',
+    'order 1: the pizza is ready (attempt 1)',
+    'order 2: the stew is not ready yet (attempt 1)',
+    'order 2: the stew is not ready yet (attempt 2)',
+    'order 2: the stew is ready (attempt 3)',
+    'order 3: set aside, because there are no unicorns',
   ],
   'manual-answer.mjs': [
     'first: 200 {"cents":750}',

@@ -20,7 +20,7 @@ describe('the verdict of the demo is good', () => {
       ['unanswered', 1],
       ['messages from the broker', 7],
       ['seen more than once', 0],
-      ['steps', 4],
+      ['bookings in the ledger', 4],
       ['repeated', 0],
       ['callbacks to the broker', 5],
       ['posted more than once', 0],
@@ -30,6 +30,12 @@ describe('the verdict of the demo is good', () => {
       ['granted twice', 0],
     ])
     expect(rows.filter(({ good }) => good === true)).toHaveLength(2)
+  })
+
+  it('and says of what kind the messages are', () => {
+    const { rows } = toVerdict(tally({ seen: [...seen, message('region berlin'), message('offer of 1')] }))
+    const { note } = rows.find(({ name }) => name === 'messages from the broker') ?? {}
+    expect(note).toBe('= 4 offers, 2 to the app, 1 registration')
   })
 
   it('when the same was posted, sent or booked again, which it counts and explains', () => {

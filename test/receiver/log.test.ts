@@ -60,6 +60,53 @@ describe('a line of the log tells which callback it is, by receiver, key, id, se
     ])
   })
 
+  it('when a handler fails that has acknowledged or released before, and says what that means', async () => {
+    await using bench = await openTestServer()
+    const receiver = await bench.server.spawn<'ack' | 'release'>('orders')
+    const attempts: number[] = []
+    await using _ = receiver.consume({ retry: ['1s'] }, async callback => {
+      attempts.push(callback.attempt)
+      if (callback.data === 'ack') await callback.ack()
+      else if (callback.attempt === 1) await callback.release({ delay: '1s' })
+      else return
+      throw new Error('down')
+    })
+    await bench.post(receiver.url, 'ack')
+    await bench.clock.advance('1m')
+    await bench.post(receiver.url, 'release')
+    await bench.clock.advance('1m')
+
+    const names = { receiverId: receiver.id, key: 'orders', callbackId: expect.any(String), attempt: 1 }
+    const err = expect.objectContaining({ message: 'down' })
+    expect(attempts).toEqual([1, 1, 2])
+    expect(bench.logged).toEqual([
+      {
+        level: 'warn',
+        facts: { ...names, seq: 1, err },
+        message: 'the handler of a callback failed after ack(); it is not tried again',
+      },
+      {
+        level: 'warn',
+        facts: { ...names, seq: 2, err },
+        message: 'the handler of a callback failed after release(); it comes again',
+      },
+    ])
+  })
+
+  it('when the ack() of a handler comes too late, and does not call it acknowledged', async () => {
+    await using bench = await openRobbed()
+    const receiver = await bench.server.spawn('orders')
+    await using _ = receiver.consume({ retry: false }, callback => callback.ack())
+    await bench.post(receiver.url)
+    await bench.clock.settle()
+    expect(bench.logged.map(({ facts, message }) => [message, facts])).toEqual([
+      [
+        'the handler of a callback failed; it is set aside',
+        expect.objectContaining({ err: expect.any(LeaseLostError) }),
+      ],
+    ])
+  })
+
   it.each([
     ['consume', (receiver: Receiver<unknown>) => void receiver.consume(() => {})],
     [

@@ -12,6 +12,7 @@ import {
   type WaitOptions,
 } from '../../src/index.js'
 import { openTestServer } from '../support/server.js'
+import { stores } from '../support/stores.js'
 
 describe('next', () => {
   it('hands out callbacks in the order in which they were accepted', async () => {
@@ -176,6 +177,45 @@ it.each([
 
   expect(() => call(receiver)).toThrow(InvalidOptionsError)
   expect(() => call(receiver)).toThrow(new RegExp(`${name} has no option '(timout|idel|concurency)'`))
+})
+
+it.each([
+  [
+    "next('5s')",
+    (receiver: Receiver<unknown>) => receiver.next('5s' as WaitOptions),
+    "next({ timeout: '5s' })",
+  ],
+  ['next(5)', (receiver: Receiver<unknown>) => receiver.next(5 as WaitOptions), "next({ timeout: '5s' })"],
+  [
+    'consume(handler, options)',
+    (receiver: Receiver<unknown>) =>
+      receiver.consume((() => {}) as ConsumeOptions<unknown>, { concurrency: 2 } as unknown as () => void),
+    'consume({ concurrency: 10 }, handler)',
+  ],
+])('%s is refused, and shown as it is to be written', async (_, call, shown) => {
+  await using bench = await openTestServer()
+  const receiver = await bench.server.spawn('typo')
+  expect(() => call(receiver)).toThrow(InvalidOptionsError)
+  expect(() => call(receiver)).toThrow(shown)
+})
+
+describe.each(stores)('a time-out of next (%s)', (_, place) => {
+  it('says what is in hand and not acknowledged, for as long as it is', async () => {
+    await using bench = await openTestServer({ store: place() })
+    const receiver = await bench.server.spawn('orders')
+    const timeOut = () => receiver.next({ timeout: 0 }).catch(error => error.message)
+    const waiting = 'Timed out after 0ms, waiting for a callback of orders'
+    expect(await timeOut()).toBe(waiting)
+    await bench.post(receiver.url)
+    await bench.post(receiver.url)
+    const first = await receiver.next()
+    const second = await receiver.next()
+    expect(await timeOut()).toBe(`${waiting} (2 are in hand and not acknowledged)`)
+    await first.ack()
+    expect(await timeOut()).toBe(`${waiting} (1 is in hand and not acknowledged)`)
+    await second.ack()
+    expect(await timeOut()).toBe(waiting)
+  })
 })
 
 describe('race', () => {

@@ -169,6 +169,28 @@ describe('a bench', () => {
     await expect(open({ world: answer, fetch: async () => answer() })).rejects.toThrow(InvalidOptionsError)
   })
 
+  it('says what its options are, and how it is opened', async () => {
+    const open = (...given: unknown[]) => (openBench as (...given: unknown[]) => Promise<unknown>)(...given)
+    const declare = () => {}
+    await expect(open({ interupt: true }, declare)).rejects.toThrow(
+      /^A bench has no option 'interupt'; there are store, .*, world, interrupt$/,
+    )
+    await expect(open({ port: 3000 }, declare)).rejects.toThrow("A bench has no option 'port'")
+    await expect(open(declare)).rejects.toThrow('takes its options first: openBench({}, server => …)')
+    await expect(open({})).rejects.toThrow(
+      'needs a function that declares what there is: openBench({}, server',
+    )
+    await expect(open(undefined, declare)).rejects.toThrow(InvalidOptionsError)
+  })
+
+  it('posts to whole URLs, and says so', async () => {
+    await using bench = await openBench({}, () => {})
+    const posted = bench.post('/r/token', 1)
+    await expect(posted).rejects.toThrow(InvalidOptionsError)
+    await expect(posted).rejects.toThrow('post needs a whole URL')
+    await expect(posted).rejects.not.toThrow('token')
+  })
+
   it('whose declarations throw is not opened, and leaves nothing behind', async () => {
     const clock = new ManualClock()
     const opening = openBench({ clock }, () => {

@@ -5,14 +5,16 @@ import { post, server } from './server.mjs'
 
 export { server }
 
-/** @type {(order: unknown) => void} */
+/** @typedef {{ id: number, dish: string }} Order */
+
+/** @type {(order: Order) => void} */
 let told
 ends.push(new Promise(resolve => (told = resolve)))
 
-/** @param {unknown} order */
+/** @param {Order} order */
 export async function book(order) {
   told(order)
 }
 
 const { url } = await server.spawn('orders/berlin')
-await post(url, { id: 7 })
+await post(url, { id: 7, dish: 'ramen' })
