@@ -284,7 +284,11 @@ export const questions: Area = {
       async run(trial) {
         const begun = await begin(trial, 'ask')
         await trial.fill(begun.receiver, 'yes', 'and no')
-        await trial.giveUp(await take(trial, begun))
+        const answer = await take(trial, begun)
+        await trial.giveUp(answer)
+        assert.deepEqual(await look(trial, begun), { type: 'set_aside', callbackId: answer.id })
+        const set = { receiverId: begun.receiver.id, callbackId: answer.id, now: trial.now }
+        assert.equal(await trial.session.discardFailed(set), true)
         assert.deepEqual(await look(trial, begun), { type: 'closed' })
       },
     },

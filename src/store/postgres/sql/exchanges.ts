@@ -85,7 +85,8 @@ begin
   if taken.state = 'done' then
     return jsonb_build_object('type', 'acknowledged', 'callback', claimed_json(taken, box.receiver_id));
   end if;
-  if taken.state in ('failed', 'discarded') then return '{"type": "closed"}'; end if;
+  if taken.state = 'failed' then return jsonb_build_object('type', 'set_aside', 'callbackId', answer); end if;
+  if taken.state = 'discarded' then return '{"type": "closed"}'; end if;
   if not is_live((c->>'epoch')::bigint, judged_at) then return '{"type": "waiting"}'; end if;
   if not (taken.state = 'ready' or taken.state = 'delayed' and taken.due_at <= now) then
     return present(jsonb_build_object('type', 'waiting', 'lookAgainAt',

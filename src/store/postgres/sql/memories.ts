@@ -122,20 +122,17 @@ create function is_forgotten(facts jsonb, blamed boolean) returns boolean langua
     end
   end;
 
--- Forgets what the scope failed with (src/model/forgetting.ts): what it blames, and every failure where it blames nothing,
--- or an 'any' of which every branch failed; and with each the races that it decided. {isCancelForgotten, isAllForgotten}
+-- Forgets what the scope failed with (src/model/forgetting.ts): what it blames, or every failure where it blames nothing; with
+-- each the races that it decided; and with an 'any' of which every branch failed what those failed with, or every failure
+-- where that is not known. {isCancelForgotten, isAllForgotten}
 create function forget_failures(scope_id text, blames jsonb, now bigint) returns jsonb language plpgsql volatile as $$
 declare
   gone bigint[];
   is_cancel_forgotten boolean;
-  is_every_failure constant boolean := blames is null or exists (
-    select from memories m
-     where m.scope = scope_id and m.part = blames->>'part' and m.key = blames->>'key' and m.n = (blames->>'n')::integer
-       and m.facts->>'verb' = 'any' and m.facts->>'by' = 'error');
 begin
   with recursive forgotten (ordinal, part, key, n, facts) as (
     select m.ordinal, m.part, m.key, m.n, m.facts from memories m
-     where m.scope = scope_id and is_every_failure and is_forgotten(m.facts, false)
+     where m.scope = scope_id and blames is null and is_forgotten(m.facts, false)
     union
     select m.ordinal, m.part, m.key, m.n, m.facts from memories m
      where m.scope = scope_id and m.part = blames->>'part' and m.key = blames->>'key'
@@ -143,7 +140,11 @@ begin
     union
     select m.ordinal, m.part, m.key, m.n, m.facts
       from forgotten f join memories m
-        on m.scope = scope_id and m.facts->'by' = jsonb_build_object('part', f.part, 'key', f.key, 'n', f.n)
+        on m.scope = scope_id
+       and (m.facts->'by' = jsonb_build_object('part', f.part, 'key', f.key, 'n', f.n)
+         or f.facts->>'verb' = 'any' and f.facts->>'by' = 'error' and is_forgotten(m.facts, false)
+            and (not f.facts ? 'blames'
+              or f.facts->'blames' @> jsonb_build_array(jsonb_build_object('part', m.part, 'key', m.key, 'n', m.n))))
   )
   select array_agg(ordinal), bool_or(facts#>>'{end,type}' = 'cancel') into gone, is_cancel_forgotten from forgotten;
   if gone is not null then
