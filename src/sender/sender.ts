@@ -85,12 +85,10 @@ export class Sender {
     this.#dispatcher.look() // what waits for it can be sent now
     return {
       name,
-      send: async (
-        ...given: [Omit<Message, 'to'>] | [string, Omit<Message, 'to'>, (JoinOptions | undefined)?]
-      ) => {
+      send: async (...given: [Unaddressed] | Keyed) => {
         // A key that is there and undefined is a mistake, and not a message without a key.
-        const key = given.length === 1 ? undefined : checkKey(given[0], 'The key of a message')
-        const [message, options] = given.length === 1 ? given : [given[1], given[2]]
+        const key = isKeyed(given) ? checkKey(given[0], 'The key of a message') : undefined
+        const [message, options] = isKeyed(given) ? [given[1], given[2]] : [given[0]]
         checkMessage(message)
         return this.send(key, { ...message, to: name }, options)
       },
@@ -180,6 +178,14 @@ export class Sender {
       onCancelled: delivery => this.#reports.cancelled(delivery),
     })
   }
+}
+
+/** A message to an endpoint. */
+type Unaddressed = Omit<Message, 'to'>
+type Keyed = [key: string, message: Unaddressed, options?: JoinOptions | undefined]
+
+function isKeyed(given: [Unaddressed] | Keyed): given is Keyed {
+  return given.length > 1
 }
 
 /**

@@ -67,7 +67,9 @@ describe('the clock of the system', () => {
   })
 
   it('lets the process end when the waits of an hour have ended', async () => {
-    const folder = await compiled(['errors', 'core/clock', 'core/duration', 'core/wait', 'core/race'])
+    const folder = await compiled([
+      ...['errors', 'core/clock', 'core/duration', 'core/option-names', 'core/wait', 'core/race'],
+    ])
     const script = `
       import { systemClock } from './core/clock.js'
       import { race } from './core/race.js'

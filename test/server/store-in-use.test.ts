@@ -50,7 +50,7 @@ describe('a server whose store takes its time', () => {
     await clock.advance('5s')
     open(await memory.open())
     await (await opening).close()
-    const message = 'the store is not open yet; another process may have it'
+    const message = 'the store is not open yet; another process may have it, or nobody answers'
     expect(lines).toEqual([{ level: 'warn', facts: { store: 'memory' }, message }])
   })
 
