@@ -77,10 +77,11 @@ declare
 begin
   with taken as (
     update callbacks set state = 'ready', epoch = null, crashes = crashes + 1
-     where no in (
+     -- In a list, which is made once: a plan may carry 'in' out again for each row, and the limit with it.
+     where no = any(array(
        select no from callbacks
         where epoch in (select epoch from nodes where over) and state = 'claimed' and crashes + 1 < max_crashes
-        limit most for update skip locked)
+        limit most for update skip locked))
     returning receiver)
   select count(*), coalesce(array_agg(distinct r.id), '{}') into count, receiver_ids
     from taken t join receivers r on r.no = t.receiver;
@@ -139,16 +140,16 @@ declare
   found_deliveries bigint;
 begin
   update nodes set over = true
-   where epoch in (
-     select epoch from nodes where not over and lease_ends_at <= judged_at for update skip locked);
+   where epoch = any(array(
+     select epoch from nodes where not over and lease_ends_at <= judged_at for update skip locked));
   select count, receiver_ids into found_callbacks, found_ids from take_over_callbacks(c, room);
   room := room - found_callbacks;
   found_runs := take_over_runs(c, room);
   room := room - found_runs;
   update deliveries set status = 'due', epoch = null
-   where no in (
+   where no = any(array(
      select no from deliveries where epoch in (select epoch from nodes where over) and status = 'sending'
-      limit room for update skip locked);
+      limit room for update skip locked));
   get diagnostics found_deliveries = row_count;
   return jsonb_build_object(
     'callbacks', found_callbacks, 'deliveries', found_deliveries, 'runs', found_runs,

@@ -250,14 +250,14 @@ end $$;
 create function sweep_nodes(judged_at bigint) returns void language sql volatile
 begin atomic
   delete from nodes
-   where epoch in (
+   where epoch = any(array(
      select epoch from nodes n
       where over and lease_ends_at <= judged_at - ${LAST_COMMIT_MS}
         and not exists (select from callbacks c where c.epoch = n.epoch and c.state = 'claimed')
         and not exists (select from deliveries d where d.epoch = n.epoch and d.status = 'sending')
         and not exists (select from runs r where r.epoch = n.epoch and r.status = 'running')
         and not exists (select from mailboxes m where m.epoch = n.epoch and m.state = 'open')
-        for update skip locked);
+        for update skip locked));
 end;
 
 create function sweep(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
