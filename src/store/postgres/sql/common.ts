@@ -12,8 +12,8 @@ create function to_text(bytes bytea) returns text language sql immutable strict
   return replace(encode(bytes, 'base64'), E'\\n', '');
 
 -- The last instant that a date can be; nothing is stored that could not be read back.
-create function instant(given jsonb) returns bigint language sql immutable strict
-  return least(trunc((given #>> '{}')::numeric), 8640000000000000)::bigint;
+create function instant(given jsonb) returns bigint language sql immutable
+  return case when given is not null then least(trunc((given #>> '{}')::numeric), 8640000000000000)::bigint end;
 
 -- Whether whoever works under the epoch may still write.
 create function is_live(an_epoch bigint, judged_at bigint) returns boolean language sql stable
@@ -59,7 +59,7 @@ create function receiver_json(box mailboxes, now bigint) returns jsonb language 
   );
 
 -- A callback as the library knows it (CallbackRecord).
-create function callback_json(c callbacks, receiver_id text) returns jsonb language sql immutable
+create function callback_json(c callbacks, receiver_id text) returns jsonb language sql stable
   return present(jsonb_build_object(
     'id', c.id, 'receiverId', receiver_id, 'seq', c.seq, 'deliveryId', c.delivery_id, 'receivedAt', c.received_at,
     'method', c.method, 'path', c.path, 'query', c.query, 'headers', c.headers, 'body', to_text(c.body)));
@@ -67,10 +67,9 @@ create function callback_json(c callbacks, receiver_id text) returns jsonb langu
 -- Something happened to a receiver, a delivery or a run: whoever is parked for it is due. Whether anybody was.
 create function resume(what text, now bigint, died boolean default false) returns boolean language plpgsql volatile as $$
 declare
-  resumed bigint[];
+  resumed constant bigint[] := array(select w.run from waits w where w.target = what and (died or not w.dead_only));
 begin
-  select array_agg(distinct w.run) into resumed from waits w where w.target = what and (died or not w.dead_only);
-  if resumed is null then return false; end if;
+  if resumed = '{}' then return false; end if;
   update runs set status = 'due', due_at = now where no = any(resumed);
   delete from waits where run = any(resumed);
   return true;

@@ -1,7 +1,7 @@
 // How waits end, and the races with them.
 
 export const DECIDING = `
-create function with_deadline(wait jsonb, deadline_at jsonb, race jsonb) returns jsonb language sql immutable
+create function with_deadline(wait jsonb, deadline_at jsonb, race jsonb) returns jsonb language sql stable
   return case
     when deadline_at is null then wait
     when race is null then wait || jsonb_build_object('deadlineAt', deadline_at)
@@ -29,7 +29,7 @@ begin
 end $$;
 
 -- The verb at which a cancellation is thrown; null where something else is remembered, or an end.
-create function cancelled_at(known jsonb, verb text, ending jsonb) returns jsonb language sql immutable
+create function cancelled_at(known jsonb, verb text, ending jsonb) returns jsonb language sql stable
   return case
     when known is null then jsonb_build_object('verb', verb, 'end', ending)
     when known->>'verb' = verb and verb in ('wait', 'sleep', 'exchange') and has_begun(known) and not known ? 'end'

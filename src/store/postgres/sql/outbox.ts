@@ -52,41 +52,41 @@ end $$;
 
 create function record_attempt(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
-  claim jsonb := c->'claim';
-  attempt jsonb := c->'attempt';
-  next_status text := c->'next'->>'status';
-  instant_now bigint := (c->>'now')::bigint;
-  held deliveries;
+  claim constant jsonb := c->'claim';
+  following constant jsonb := c->'next';
+  next_status constant text := following->>'status';
+  instant_now constant bigint := (c->>'now')::bigint;
+  was record;
 begin
-  select * into held from deliveries
-   where id = claim->>'deliveryId' and epoch = (claim->>'epoch')::bigint and fence = (claim->>'fence')::integer
-     for update;
-  if not found or not is_live(held.epoch, judged_at) then return '"lost"'; end if;
-
-  insert into attempts (delivery, number, at, duration_ms, status, error, answer_headers, answer_body, truncated)
-  values (
-    held.no, held.attempts + 1, (attempt->>'at')::bigint, (attempt->>'durationMs')::double precision,
-    (attempt->>'status')::integer, attempt->>'error', attempt->'answer'->>'headers',
-    decode(attempt->'answer'->>'body', 'base64'), (attempt->'answer'->>'truncated')::boolean);
-  if held.status <> 'sending' then
-    -- It ended while the attempt was under way, and that end stands.
-    update deliveries
-       set attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, (attempt->>'at')::bigint), epoch = null
-     where no = held.no;
-    return '"ended"';
-  end if;
-  update deliveries
-     set attempts = attempts + 1,
-         first_attempt_at = coalesce(first_attempt_at, (attempt->>'at')::bigint),
-         epoch = null,
-         status = next_status,
-         due_at = case when next_status = 'due' then instant(c->'next'->'dueAt') else due_at end,
-         reason = c->'next'->>'reason',
-         ended_at = case when next_status = 'due' then null else instant_now end
-   where no = held.no;
+  -- Who was still sending it decides what follows; an end that came meanwhile stands, and the attempt is recorded all the same.
+  with held as (
+    select d.no, d.status from deliveries d join nodes n on n.epoch = d.epoch
+     where d.id = claim->>'deliveryId' and d.epoch = (claim->>'epoch')::bigint and d.fence = (claim->>'fence')::integer
+       and not n.over and (judged_at is null or n.lease_ends_at > judged_at)
+       for update of d
+  ), recorded as (
+    update deliveries d
+       set attempts = attempts + 1,
+           first_attempt_at = coalesce(first_attempt_at, (c#>>'{attempt,at}')::bigint),
+           epoch = null,
+           status = case when h.status = 'sending' then next_status else h.status end,
+           due_at = case when h.status = 'sending' and next_status = 'due' then instant(following->'dueAt') else due_at end,
+           reason = case when h.status = 'sending' then following->>'reason' else reason end,
+           ended_at = case when h.status = 'sending' and next_status <> 'due' then instant_now else ended_at end
+      from held h where d.no = h.no
+    returning d.no, d.attempts, d.scope, h.status
+  ), tried as (
+    insert into attempts (delivery, number, at, duration_ms, status, error, answer_headers, answer_body, truncated)
+    select r.no, r.attempts, (a->>'at')::bigint, (a->>'durationMs')::double precision, (a->>'status')::integer,
+           a->>'error', a#>>'{answer,headers}', decode(a#>>'{answer,body}', 'base64'), (a#>>'{answer,truncated}')::boolean
+      from recorded r cross join (select c->'attempt') given (a)
+  )
+  select r.status, r.scope into was from recorded r;
+  if not found then return '"lost"'; end if;
+  if was.status <> 'sending' then return '"ended"'; end if;
   -- Only in a scope is a delivery waited for.
-  if held.scope is not null and next_status <> 'due' then
-    perform resume(held.id, instant_now, next_status = 'dead');
+  if was.scope is not null and next_status <> 'due' then
+    perform resume(claim->>'deliveryId', instant_now, next_status = 'dead');
   end if;
   return '"recorded"';
 end $$;
@@ -116,7 +116,7 @@ begin
 end $$;
 
 -- A delivery as the library knows it (DeliveryRecord).
-create function delivery_json(d deliveries, message_id text) returns jsonb language sql immutable
+create function delivery_json(d deliveries, message_id text) returns jsonb language sql stable
   return present(jsonb_build_object(
     'id', d.id, 'messageId', message_id, 'lane', d.lane, 'status', d.status, 'dueAt', d.due_at,
     'deadlineAt', d.deadline_at, 'attempts', d.attempts, 'firstAttemptAt', d.first_attempt_at,
@@ -141,18 +141,18 @@ create function list_attempts(c jsonb, judged_at bigint) returns jsonb language 
 -- Whoever is sending it keeps its claim, and may still record the attempt.
 create function cancel_delivery_of(delivery_id text, now bigint) returns boolean language plpgsql volatile as $$
 declare
-  ended deliveries;
+  its_scope text;
 begin
   update deliveries set status = 'dead', reason = 'cancelled', ended_at = now
    where id = delivery_id and status in ('due', 'sending')
-  returning * into ended;
+  returning scope into its_scope;
   if not found then return false; end if;
-  if ended.scope is not null then perform resume(delivery_id, now, true); end if;
+  if its_scope is not null then perform resume(delivery_id, now, true); end if;
   return true;
 end $$;
 
-create function cancel_delivery(c jsonb, judged_at bigint) returns jsonb language sql volatile
-begin atomic
-  select to_jsonb(cancel_delivery_of(c->>'deliveryId', (c->>'now')::bigint));
-end;
+create function cancel_delivery(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+begin
+  return to_jsonb(cancel_delivery_of(c->>'deliveryId', (c->>'now')::bigint));
+end $$;
 `

@@ -66,7 +66,7 @@ begin
   return sent || '{"type": "sent"}';
 end $$;
 
-create function begun_again(facts jsonb, receiver jsonb) returns jsonb language sql immutable
+create function begun_again(facts jsonb, receiver jsonb) returns jsonb language sql stable
   return facts - array['verb', 'receiverId', 'retried', 'within', 'end']
     || jsonb_build_object('type', 'begun', 'receiver', receiver);
 
