@@ -73,21 +73,23 @@ begin
 end $$;
 
 -- Does to the target what the end of the wait means for it. A callback: the one that ended it.
-create function settle_target(scope_id text, target jsonb, ended_as text, now bigint, judged_at bigint) returns callbacks
+create function settle_target(scope_id text, target jsonb, ended_as text, now bigint) returns callbacks
   language plpgsql volatile as $$
 declare
   box mailboxes;
   taken callbacks;
 begin
-  if target ? 'receiverId' then box := own_mailbox(scope_id, target); end if;
-  if ended_as = 'callback' then
-    taken := take_oldest(box);
-  end if;
+  if target ? 'receiverId' and ended_as in ('callback', 'dead') then box := own_mailbox(scope_id, target); end if;
+  if ended_as = 'callback' then taken := take_oldest(box); end if;
   if target->>'type' = 'exchange' then
-    if ended_as in ('callback', 'dead') and box.receiver_id is not null then perform close_answered(box, now); end if;
-    if ended_as in ('callback', 'timed_out') then
-      perform cancel_delivery(jsonb_build_object('deliveryId', target->'deliveryId', 'now', now), judged_at);
+    if box.receiver_id is not null then
+      perform close_answered(box, now, read_now => (ended_as = 'callback')::integer);
     end if;
+    if ended_as in ('callback', 'timed_out') then
+      perform cancel_delivery_of(target->>'deliveryId', now);
+    end if;
+  elsif ended_as = 'callback' then
+    update mailboxes set unread = unread - 1 where receiver_id = box.receiver_id;
   end if;
   return taken;
 end $$;
@@ -123,7 +125,7 @@ begin
       'lookAgainAt', next_look(target, wait->'deadlineAt', now)));
   end if;
 
-  taken := settle_target(scope.id, target, ending->>'type', now, judged_at);
+  taken := settle_target(scope.id, target, ending->>'type', now);
   if taken.no is not null then
     ending := jsonb_build_object('type', 'callback',
       'callback', jsonb_build_object('id', taken.id, 'receiverId', target->'receiverId'));
