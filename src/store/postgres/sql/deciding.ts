@@ -39,7 +39,7 @@ create function cancelled_at(known jsonb, verb text, ending jsonb) returns jsonb
 -- Whether one of these races was decided.
 create function is_raced(scope_id text, decides jsonb) returns boolean language plpgsql volatile as $$
 begin
-  return decides <> '[]' and exists (
+  return exists (
     select from jsonb_array_elements(decides) race, memories m
      where m.scope = scope_id and m.part = race#>>'{at,part}' and m.key = race#>>'{at,key}'
        and m.n = (race#>>'{at,n}')::integer);
@@ -111,7 +111,7 @@ begin
     return memory_json(known, now) - 'facts' - 'receiver'
       || jsonb_build_object('type', 'ended', 'end', known.facts->'end');
   end if;
-  if is_raced(scope.id, c->'decides') then return '{"type": "raced"}'; end if;
+  if c->'decides' <> '[]' and is_raced(scope.id, c->'decides') then return '{"type": "raced"}'; end if;
   wait := wait_of(c, known.facts);
   if wait is null then
     raise exception 'No % can end there', c->>'verb' using errcode = 'LL002';
@@ -134,8 +134,8 @@ begin
   end if;
   perform put_memory(known, scope.id, c->'at', wait || jsonb_build_object('end', ending), bytes,
     coalesce(octet_length(bytes), octet_length(taken.body), 0));
-  perform decide_races(scope.id, c->'at', ending->>'type', c->'decides');
-  perform wrote(scope);
+  if c->'decides' <> '[]' then perform decide_races(scope.id, c->'at', ending->>'type', c->'decides'); end if;
+  if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
   return present(jsonb_build_object('type', 'ended', 'end', ending, 'bytes', to_text(bytes), 'callback',
     case when taken.no is not null then callback_json(taken, target->>'receiverId') end));
 end $$;
@@ -150,7 +150,7 @@ begin
   else
     perform put_memory(known, scope.id, at, wait, null, 0);
   end if;
-  perform wrote(scope);
+  if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
 end $$;
 
 create function throw_cancel(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
@@ -167,7 +167,7 @@ begin
   perform put_memory(known, scope.id, c->'at', cancelled, null, 0);
   perform decide_races(scope.id, c->'at', 'cancel', c->'decides');
   update runs set cancellation = 'thrown' where no = scope.no;
-  perform wrote(scope);
+  if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
   return 'true';
 end $$;
 `

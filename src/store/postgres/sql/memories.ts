@@ -20,6 +20,11 @@ const CARRIED = `
        select callback_json(k, m.facts#>>'{end,callback,receiverId}')
          from callbacks k where k.id = m.facts#>>'{end,callback,id}')) else '{}' end`
 
+/** Of the memory that comes next in a scope. */
+export function nextOrdinal(scope: string): string {
+  return `coalesce((select m.ordinal from memories m where m.scope = ${scope} order by m.ordinal desc limit 1), 0) + 1`
+}
+
 export const MEMORIES = `
 -- Whether a verb began: if not, the cancellation of the run was thrown in its place.
 create function has_begun(facts jsonb) returns boolean language sql immutable
@@ -57,7 +62,7 @@ begin
   insert into memories (scope, ordinal, part, key, n, facts, size, run, bytes)
   values (
     scope_id,
-    coalesce((select ordinal from memories where scope = scope_id order by ordinal desc limit 1), 0) + 1,
+    ${nextOrdinal('scope_id')},
     at->>'part', at->>'key', (at->>'n')::integer, facts, size, a_run, bytes);
 end $$;
 
