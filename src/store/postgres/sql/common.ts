@@ -29,15 +29,21 @@ begin
     select from nodes where epoch = an_epoch and not over and (judged_at is null or lease_ends_at > judged_at));
 end $$;
 
+-- Whether somebody has found the epoch to be over.
+create function is_over(an_epoch bigint) returns boolean language plpgsql stable as $$
+begin
+  return not exists (select from nodes where epoch = an_epoch and not over);
+end $$;
+
 -- The state at an instant: expiry and the loss of a node are facts, whether or not they were written down. A node is
 -- lost when somebody has found it to be: that its lease ran out may only mean that nobody reached the store (H50).
-create function state_of(box mailboxes, now bigint) returns text language plpgsql stable as $$
-begin
-  if box.state <> 'open' then return box.state; end if;
-  if box.expires_at <= now then return 'expired'; end if;
-  if box.epoch is null or exists (select from nodes where epoch = box.epoch and not over) then return 'open'; end if;
-  return 'closed';
-end $$;
+create function state_of(box mailboxes, now bigint) returns text language sql stable
+  return case
+    when box.state <> 'open' then box.state
+    when box.expires_at <= now then 'expired'
+    when box.epoch is not null and is_over(box.epoch) then 'closed'
+    else 'open'
+  end;
 
 -- The mailbox, locked.
 create function lock_mailbox(id text) returns mailboxes language sql volatile
@@ -93,7 +99,7 @@ begin
   return found;
 end $$;
 
--- The scope of an entry that is not over, its row locked; null where it is.
+-- The scope of an entry that is not over, null where it is. Its row is locked: a run's since the batch began (lockEntry).
 create type entered as (
   kind text,
   id text,
@@ -126,8 +132,7 @@ declare
 begin
   select 'run', r.id, r.no, r.crashes, null, r.cancellation, r.cancel_reason into scope
     from runs r join nodes n on n.epoch = r.epoch
-   where ${isEnteredBy('claim')}
-     for update of r;
+   where ${isEnteredBy('claim')};
   if not found then return null; end if;
   return scope;
 end $$;

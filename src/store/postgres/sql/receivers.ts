@@ -57,7 +57,7 @@ begin
     select * into box from mailboxes where receiver_id = given->>'id';
     return jsonb_build_object('type', 'spawned', 'receiver', receiver_json(box, now), 'created', true);
   end if;
-  box := mark_end(box, now);
+  if box.epoch is not null or box.expires_at <= now then box := mark_end(box, now); end if;
   return jsonb_build_object('type', 'spawned', 'created', true, 'receiver', present(jsonb_build_object(
     'id', box.receiver_id, 'key', given->'key', 'token', given->'token', 'epoch', box.epoch, 'version', box.version,
     'state', box.state, 'openedAt', now, 'expiresAt', box.expires_at, 'settings', new_settings)));

@@ -15,17 +15,17 @@ begin
   return (select i.input from inputs i where i.run = run.no);
 end $$;
 
--- With the keys of what it is parked for.
-create function run_summary(r runs, input bytea) returns jsonb language plpgsql volatile as $$
-declare
-  waiting jsonb := '[]';
+-- The keys of what a run is parked for.
+create function waits_of(a_run bigint) returns jsonb language plpgsql stable as $$
 begin
-  if r.status = 'parked' then
-    select coalesce(jsonb_agg(w.key order by w.no), '[]') into waiting
-      from (select key, min(no) as no from waits where run = r.no group by key) w;
-  end if;
-  return run_json(r, input) || jsonb_build_object('waitingFor', waiting);
+  return (
+    select coalesce(jsonb_agg(w.key order by w.no), '[]')
+      from (select key, min(no) as no from waits where run = a_run group by key) w);
 end $$;
+
+create function run_summary(r runs, input bytea) returns jsonb language sql stable
+  return run_json(r, input)
+    || jsonb_build_object('waitingFor', case when r.status = 'parked' then waits_of(r.no) else '[]' end);
 
 create function find_run(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
