@@ -1,6 +1,9 @@
 // What the functions behind the commands share. Each command is a function of its name: its input, as JSON, and the instant
 // by which leases are judged (null: as far as anybody has seen); its outcome, as JSON. Bytes are in base64.
 //
+// What is called for its effect in every callback or entry is assigned to 'done', though nobody reads that: 'perform' is a
+// statement, with all that goes with one.
+//
 // A function that locks looks afterwards: under read committed each of its statements sees what was committed before it.
 
 /** Whether the run `r` is running under this claim, and the lease of its node `n` stands. */
@@ -154,7 +157,7 @@ begin
 end $$;
 
 -- What the scope owned is left to itself, and to retention; what it remembered is gone (S16).
-create function end_scope(scope_id text, now bigint) returns void language plpgsql volatile as $$
+create function end_scope(scope_id text, now bigint) returns boolean language plpgsql volatile as $$
 begin
   with own as (
     -- Nothing but its expiry can have ended one of these without its being written down: they are nobody's but the scope's.
@@ -174,5 +177,6 @@ begin
   update runs r set remembered = remembered - f.times
     from (select run, count(*) as times from forgotten where run is not null group by run) f
    where r.no = f.run;
+  return found;
 end $$;
 `

@@ -1,3 +1,5 @@
+import { FIND_KNOWN } from './memories.js'
+
 // How waits end, and the races with them.
 
 export const DECIDING = `
@@ -46,14 +48,14 @@ begin
 end $$;
 
 create function put_memory(known memories, scope_id text, at jsonb, facts_now jsonb, bytes_now bytea, size_now integer)
-  returns void language plpgsql volatile as $$
+  returns boolean language plpgsql volatile as $$
 begin
   if known.scope is null then
-    perform add_memory(scope_id, at, facts_now, bytes_now, size_now);
-  else
-    update memories set facts = facts_now, bytes = bytes_now, size = size_now
-     where scope = known.scope and ordinal = known.ordinal;
+    return add_memory(scope_id, at, facts_now, bytes_now, size_now);
   end if;
+  update memories set facts = facts_now, bytes = bytes_now, size = size_now
+   where scope = known.scope and ordinal = known.ordinal;
+  return found;
 end $$;
 
 -- Remembers the races that the end of a wait decides, the innermost first: each is won by the wait, or by the race within
@@ -78,15 +80,16 @@ create function settle_target(scope_id text, target jsonb, ended_as text, now bi
 declare
   box mailboxes;
   taken callbacks;
+  done boolean;
 begin
   if target ? 'receiverId' and ended_as in ('callback', 'dead') then box := own_mailbox(scope_id, target); end if;
   if ended_as = 'callback' then taken := take_oldest(box); end if;
   if target->>'type' = 'exchange' then
     if box.receiver_id is not null then
-      perform close_answered(box, now, read_now => (ended_as = 'callback')::integer);
+      done := close_answered(box, now, read_now => (ended_as = 'callback')::integer);
     end if;
     if ended_as in ('callback', 'timed_out') then
-      perform cancel_delivery_of(target->>'deliveryId', now);
+      done := cancel_delivery_of(target->>'deliveryId', now);
     end if;
   elsif ended_as = 'callback' then
     update mailboxes set unread = unread - 1 where receiver_id = box.receiver_id;
@@ -104,9 +107,10 @@ declare
   ending jsonb;
   taken callbacks;
   bytes bytea;
+  done boolean;
 begin
   if scope.id is null then return '{"type": "lost"}'; end if;
-  known := find_memory(scope.id, c->'at');
+  ${FIND_KNOWN}
   if known.facts ? 'end' then
     return memory_json(known, now) - 'facts' - 'receiver'
       || jsonb_build_object('type', 'ended', 'end', known.facts->'end');
@@ -132,7 +136,7 @@ begin
   elsif ending ? 'result' then
     select result into bytes from runs where id = target->>'runId';
   end if;
-  perform put_memory(known, scope.id, c->'at', wait || jsonb_build_object('end', ending), bytes,
+  done := put_memory(known, scope.id, c->'at', wait || jsonb_build_object('end', ending), bytes,
     coalesce(octet_length(bytes), octet_length(taken.body), 0));
   if c->'decides' <> '[]' then perform decide_races(scope.id, c->'at', ending->>'type', c->'decides'); end if;
   if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
@@ -160,7 +164,7 @@ declare
   cancelled jsonb;
 begin
   if scope.cancellation is distinct from 'requested' or is_raced(scope.id, c->'decides') then return 'false'; end if;
-  known := find_memory(scope.id, c->'at');
+  ${FIND_KNOWN}
   cancelled := cancelled_at(known.facts, c->>'verb',
     present(jsonb_build_object('type', 'cancel', 'reason', scope.cancel_reason)));
   if cancelled is null then return 'false'; end if;

@@ -53,40 +53,41 @@ end $$;
 create function record_attempt(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
   claim constant jsonb := c->'claim';
-  following constant jsonb := c->'next';
-  next_status constant text := following->>'status';
+  attempt constant jsonb := c->'attempt';
+  next_status constant text := c->'next'->>'status';
   instant_now constant bigint := (c->>'now')::bigint;
-  was record;
+  held deliveries;
+  done boolean;
 begin
-  -- Who was still sending it decides what follows; an end that came meanwhile stands, and the attempt is recorded all the same.
-  with held as (
-    select d.no, d.status from deliveries d join nodes n on n.epoch = d.epoch
-     where d.id = claim->>'deliveryId' and d.epoch = (claim->>'epoch')::bigint and d.fence = (claim->>'fence')::integer
-       and not n.over and (judged_at is null or n.lease_ends_at > judged_at)
-       for update of d
-  ), recorded as (
-    update deliveries d
-       set attempts = attempts + 1,
-           first_attempt_at = coalesce(first_attempt_at, (c#>>'{attempt,at}')::bigint),
-           epoch = null,
-           status = case when h.status = 'sending' then next_status else h.status end,
-           due_at = case when h.status = 'sending' and next_status = 'due' then instant(following->'dueAt') else due_at end,
-           reason = case when h.status = 'sending' then following->>'reason' else reason end,
-           ended_at = case when h.status = 'sending' and next_status <> 'due' then instant_now else ended_at end
-      from held h where d.no = h.no
-    returning d.no, d.attempts, d.scope, h.status
-  ), tried as (
-    insert into attempts (delivery, number, at, duration_ms, status, error, answer_headers, answer_body, truncated)
-    select r.no, r.attempts, (a->>'at')::bigint, (a->>'durationMs')::double precision, (a->>'status')::integer,
-           a->>'error', a#>>'{answer,headers}', decode(a#>>'{answer,body}', 'base64'), (a#>>'{answer,truncated}')::boolean
-      from recorded r cross join (select c->'attempt') given (a)
-  )
-  select r.status, r.scope into was from recorded r;
+  select d.* into held from deliveries d join nodes n on n.epoch = d.epoch
+   where d.id = claim->>'deliveryId' and d.epoch = (claim->>'epoch')::bigint and d.fence = (claim->>'fence')::integer
+     and not n.over and (judged_at is null or n.lease_ends_at > judged_at);
   if not found then return '"lost"'; end if;
-  if was.status <> 'sending' then return '"ended"'; end if;
+
+  insert into attempts (delivery, number, at, duration_ms, status, error, answer_headers, answer_body, truncated)
+  values (
+    held.no, held.attempts + 1, (attempt->>'at')::bigint, (attempt->>'durationMs')::double precision,
+    (attempt->>'status')::integer, attempt->>'error', attempt->'answer'->>'headers',
+    decode(attempt->'answer'->>'body', 'base64'), (attempt->'answer'->>'truncated')::boolean);
+  if held.status <> 'sending' then
+    -- It ended while the attempt was under way, and that end stands.
+    update deliveries
+       set attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, (attempt->>'at')::bigint), epoch = null
+     where no = held.no;
+    return '"ended"';
+  end if;
+  update deliveries
+     set attempts = attempts + 1,
+         first_attempt_at = coalesce(first_attempt_at, (attempt->>'at')::bigint),
+         epoch = null,
+         status = next_status,
+         due_at = case when next_status = 'due' then instant(c->'next'->'dueAt') else due_at end,
+         reason = c->'next'->>'reason',
+         ended_at = case when next_status = 'due' then null else instant_now end
+   where no = held.no;
   -- Only in a scope is a delivery waited for.
-  if was.scope is not null and next_status <> 'due' then
-    perform resume(claim->>'deliveryId', instant_now, next_status = 'dead');
+  if held.scope is not null and next_status <> 'due' then
+    done := resume(held.id, instant_now, next_status = 'dead');
   end if;
   return '"recorded"';
 end $$;

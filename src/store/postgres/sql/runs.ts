@@ -75,6 +75,7 @@ declare
   now constant bigint := (c->>'now')::bigint;
   ending constant jsonb := c->'end';
   is_again constant boolean := ending->>'status' = 'due';
+  done boolean;
 begin
   update runs r
      set status = ending->>'status', epoch = null, crashes = 0, failures = failures + is_again::integer,
@@ -90,8 +91,8 @@ begin
    where n.epoch = r.epoch and ${isEnteredBy('claim')};
   if not found then return 'false'; end if;
   if is_again then return 'true'; end if;
-  if ending->>'status' <> 'failed' then perform end_scope(claim->>'runId', now); end if;
-  perform resume(claim->>'runId', now);
+  if ending->>'status' <> 'failed' then done := end_scope(claim->>'runId', now); end if;
+  done := resume(claim->>'runId', now);
   return 'true';
 end $$;
 

@@ -93,7 +93,7 @@ end $$;
 -- An exchange is over. Nobody needs to be told, unless more came than was waited for, or it had ended by itself. in_hand: how
 -- much of what is unread that is. read_now: how much is read with it.
 create function close_answered(box mailboxes, now bigint, in_hand integer default 0, read_now integer default 0)
-  returns void language plpgsql volatile as $$
+  returns boolean language plpgsql volatile as $$
 declare
   found_state constant text := state_of(box, now);
 begin
@@ -103,5 +103,6 @@ begin
          ended_at = case when state = 'open' then now else ended_at end,
          untold = case when state <> 'open' then untold else found_state <> 'open' or unread - read_now > in_hand end
    where receiver_id = box.receiver_id;
+  return found;
 end $$;
 `

@@ -1,5 +1,5 @@
 import { isEnteredBy } from './common.js'
-import { nextOrdinal } from './memories.js'
+import { FIND_KNOWN, nextOrdinal } from './memories.js'
 
 // What scopes do, and remember with it.
 
@@ -26,15 +26,16 @@ declare
   scope entered;
   known memories;
   bytes constant bytea := decode(c->>'bytes', 'base64');
+  done boolean;
 begin
   if c#>>'{entry,type}' = 'run' and remember_new(c, c#>'{entry,claim}', bytes, judged_at) then
     return '{"type": "remembered"}';
   end if;
   scope := enter(c->'entry', judged_at);
   if scope.id is null then return '{"type": "lost"}'; end if;
-  known := find_memory(scope.id, c->'at');
+  ${FIND_KNOWN}
   if known.scope is null then
-    perform add_memory(scope.id, c->'at', c->'facts', bytes, coalesce(octet_length(bytes), 0));
+    done := add_memory(scope.id, c->'at', c->'facts', bytes, coalesce(octet_length(bytes), 0));
     if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
     return '{"type": "remembered"}';
   end if;
@@ -50,16 +51,17 @@ declare
   now bigint := (c->>'now')::bigint;
   known memories;
   spawned jsonb;
+  done boolean;
 begin
   if scope.id is null then return '{"type": "lost"}'; end if;
-  known := find_memory(scope.id, c->'at');
+  ${FIND_KNOWN}
   if known.scope is not null then
     if known.facts->>'verb' <> 'spawn' or not has_begun(known.facts) then return known_json(known, now); end if;
     return jsonb_build_object('type', 'spawned', 'receiver', memory_json(known, now)->'receiver');
   end if;
   spawned := create_receiver(c->'receiver', scope.id, now);
   if spawned->>'type' = 'conflict' then return spawned; end if;
-  perform add_memory(scope.id, c->'at',
+  done := add_memory(scope.id, c->'at',
     jsonb_build_object('verb', 'spawn', 'receiverId', spawned#>'{receiver,id}'));
   if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
   return jsonb_build_object('type', 'spawned', 'receiver', spawned->'receiver');
@@ -70,18 +72,19 @@ declare
   scope entered := enter(c->'entry', judged_at);
   known memories;
   sent jsonb;
+  done boolean;
 begin
   if scope.id is null then return '{"type": "lost"}'; end if;
-  known := find_memory(scope.id, c->'at');
+  ${FIND_KNOWN}
   if known.scope is not null then
     if known.facts->>'verb' <> 'send' or not has_begun(known.facts) then
       return known_json(known, (c->>'now')::bigint);
     end if;
     return known.facts - 'verb' || '{"type": "sent"}';
   end if;
-  perform store_message(c->'send', null, scope.id);
+  done := store_message(c->'send', null, scope.id);
   sent := jsonb_build_object('messageId', c#>'{send,message,id}', 'deliveryId', c#>'{send,deliveryId}');
-  perform add_memory(scope.id, c->'at', sent || '{"verb": "send"}');
+  done := add_memory(scope.id, c->'at', sent || '{"verb": "send"}');
   if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
   return sent || '{"type": "sent"}';
 end $$;
@@ -97,19 +100,20 @@ declare
   known memories;
   spawned jsonb;
   begun jsonb;
+  done boolean;
 begin
   if scope.id is null then return '{"type": "lost"}'; end if;
-  known := find_memory(scope.id, c->'at');
+  ${FIND_KNOWN}
   if known.scope is not null then
     if known.facts->>'verb' <> 'exchange' or not has_begun(known.facts) then return known_json(known, now); end if;
     return begun_again(known.facts, memory_json(known, now)->'receiver');
   end if;
   spawned := create_receiver(c->'receiver', scope.id, now);
   if spawned->>'type' = 'conflict' then return spawned; end if;
-  perform store_message(c->'send', null, scope.id);
+  done := store_message(c->'send', null, scope.id);
   begun := present(jsonb_build_object('messageId', c#>'{send,message,id}', 'deliveryId', c#>'{send,deliveryId}',
     'deadlineAt', c->'deadlineAt'));
-  perform add_memory(scope.id, c->'at',
+  done := add_memory(scope.id, c->'at',
     begun || jsonb_build_object('verb', 'exchange', 'receiverId', spawned#>'{receiver,id}'));
   if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
   return begun || jsonb_build_object('type', 'begun', 'receiver', spawned->'receiver');
@@ -124,7 +128,7 @@ declare
   delivery_id text;
 begin
   if scope.id is null then return '{"type": "lost"}'; end if;
-  known := find_memory(scope.id, c->'at');
+  ${FIND_KNOWN}
   if known.scope is null then
     raise exception 'Nothing is remembered that can be sent again' using errcode = 'LL002';
   end if;
