@@ -75,7 +75,7 @@ export class PostgresExecutor implements Executor {
       JSON.stringify(locksOf(batch.map(({ command }) => command))),
       judgesBy === 'commands',
     ])
-    return rows[0]?.outcomes as readonly unknown[]
+    return JSON.parse(String(rows[0]?.outcomes)) as readonly unknown[]
   }
 }
 

@@ -16,7 +16,8 @@ it('an outcome that cannot be read is told as what it is, and to its own command
 
 /** A session to a database that says this of whatever batch it is sent. */
 function sessionOf(outcomes: readonly unknown[]): StoreSession {
-  const client = { query: async () => ({ rows: [{ outcomes }] }), release: () => {}, on: () => {} }
+  const rows = [{ outcomes: JSON.stringify(outcomes) }]
+  const client = { query: async () => ({ rows }), release: () => {}, on: () => {} }
   return createSession(
     new PostgresExecutor({
       connections: new Connections({ connect: async () => client }, systemClock),

@@ -1,6 +1,7 @@
 import type { Result, RunRecord } from '../../../model/run.js'
 import { optional } from '../../optional.js'
 import type { ClaimRunsOutcome, RunCommands, RunSummary, StartRunOutcome } from '../../running.js'
+import type { Input } from '../../store.js'
 import { fromBase64 } from '../bytes.js'
 import { type Codecs, orUndefined } from '../codec.js'
 import { type RecallWire, toRecall } from './memories.js'
@@ -13,7 +14,9 @@ type RunWire = Omit<Wired<RunRecord>, 'result'> & { readonly result?: Wired<Resu
 type SummaryWire = RunWire & Pick<RunSummary, 'waitingFor'>
 
 type StartWire =
-  | { readonly type: 'started'; readonly run: RunWire; readonly created: boolean }
+  | { readonly type: 'started'; readonly run: RunWire; readonly created: false }
+  /** Its input is the one that was given. */
+  | { readonly type: 'started'; readonly run: Omit<RunWire, 'input'>; readonly created: true }
   | KnownWire
   | { readonly type: 'lost' }
 
@@ -22,10 +25,14 @@ interface ClaimWire {
   readonly nextDueAt?: number
 }
 
-function toRun({ input, cancelReason, result, ...run }: RunWire): RunRecord {
+function toRun({ input, ...run }: RunWire): RunRecord {
+  return withInput(run, fromBase64(input))
+}
+
+function withInput({ cancelReason, result, ...run }: Omit<RunWire, 'input'>, input: Uint8Array): RunRecord {
   return {
     ...run,
-    input: fromBase64(input),
+    input,
     ...(cancelReason === undefined ? {} : { cancelReason: JSON.parse(cancelReason) as string }),
     ...(result === undefined ? {} : { result: { ...result, bytes: fromBase64(result.bytes) } }),
   }
@@ -35,9 +42,10 @@ function toSummary({ waitingFor, ...run }: SummaryWire): RunSummary {
   return { ...toRun(run), waitingFor }
 }
 
-function toStarted(wire: StartWire): StartRunOutcome {
+function toStarted(wire: StartWire, { input }: Input<'startRun'>): StartRunOutcome {
   if (wire.type === 'lost') return wire
-  return wire.type === 'known' ? toKnown(wire) : { ...wire, run: toRun(wire.run) }
+  if (wire.type === 'known') return toKnown(wire)
+  return { ...wire, run: wire.created ? withInput(wire.run, input) : toRun(wire.run) }
 }
 
 function toClaimed({ claimed, nextDueAt }: ClaimWire): ClaimRunsOutcome {

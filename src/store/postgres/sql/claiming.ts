@@ -47,7 +47,7 @@ begin
 end $$;
 
 -- A callback with how it stands (ClaimedCallback).
-create function claimed_json(c callbacks, receiver_id text) returns jsonb language sql immutable
+create function claimed_json(c callbacks, receiver_id text) returns jsonb language sql stable
   return callback_json(c, receiver_id) || jsonb_build_object(
     'attempt', c.attempt, 'failures', c.failures, 'fence', c.fence, 'startedAt', coalesce(c.started_at, c.received_at),
     'remembers', c.remembers);

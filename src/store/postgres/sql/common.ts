@@ -1,7 +1,17 @@
 // What the functions behind the commands share. Each command is a function of its name: its input, as JSON, and the instant
 // by which leases are judged (null: as far as anybody has seen); its outcome, as JSON. Bytes are in base64.
 //
+// What is called for its effect in every callback or entry is assigned to 'done', though nobody reads that: 'perform' is a
+// statement, with all that goes with one.
+//
 // A function that locks looks afterwards: under read committed each of its statements sees what was committed before it.
+
+/** Whether the run `r` is running under this claim, and the lease of its node `n` stands. */
+export function isEnteredBy(claim: string): string {
+  return `r.id = ${claim}->>'runId' and r.status = 'running'
+     and r.epoch = (${claim}->>'epoch')::bigint and r.fence = (${claim}->>'fence')::integer
+     and not n.over and (judged_at is null or n.lease_ends_at > judged_at)`
+}
 
 export const COMMON = `
 -- The outcome without what is not there: JSON knows no undefined.
@@ -12,14 +22,21 @@ create function to_text(bytes bytea) returns text language sql immutable strict
   return replace(encode(bytes, 'base64'), E'\\n', '');
 
 -- The last instant that a date can be; nothing is stored that could not be read back.
-create function instant(given jsonb) returns bigint language sql immutable strict
-  return least(trunc((given #>> '{}')::numeric), 8640000000000000)::bigint;
+create function instant(given jsonb) returns bigint language sql immutable
+  return case when given is not null then least(trunc((given #>> '{}')::numeric), 8640000000000000)::bigint end;
 
 -- Whether whoever works under the epoch may still write.
-create function is_live(an_epoch bigint, judged_at bigint) returns boolean language sql stable
+create function is_live(an_epoch bigint, judged_at bigint) returns boolean language plpgsql volatile as $$
+begin
   return exists (
-    select from nodes where epoch = an_epoch and not over and (judged_at is null or lease_ends_at > judged_at)
-  );
+    select from nodes where epoch = an_epoch and not over and (judged_at is null or lease_ends_at > judged_at));
+end $$;
+
+-- Whether somebody has found the epoch to be over.
+create function is_over(an_epoch bigint) returns boolean language plpgsql stable as $$
+begin
+  return not exists (select from nodes where epoch = an_epoch and not over);
+end $$;
 
 -- The state at an instant: expiry and the loss of a node are facts, whether or not they were written down. A node is
 -- lost when somebody has found it to be: that its lease ran out may only mean that nobody reached the store (H50).
@@ -27,7 +44,7 @@ create function state_of(box mailboxes, now bigint) returns text language sql st
   return case
     when box.state <> 'open' then box.state
     when box.expires_at <= now then 'expired'
-    when box.epoch is not null and not exists (select from nodes where epoch = box.epoch and not over) then 'closed'
+    when box.epoch is not null and is_over(box.epoch) then 'closed'
     else 'open'
   end;
 
@@ -59,7 +76,7 @@ create function receiver_json(box mailboxes, now bigint) returns jsonb language 
   );
 
 -- A callback as the library knows it (CallbackRecord).
-create function callback_json(c callbacks, receiver_id text) returns jsonb language sql immutable
+create function callback_json(c callbacks, receiver_id text) returns jsonb language sql stable
   return present(jsonb_build_object(
     'id', c.id, 'receiverId', receiver_id, 'seq', c.seq, 'deliveryId', c.delivery_id, 'receivedAt', c.received_at,
     'method', c.method, 'path', c.path, 'query', c.query, 'headers', c.headers, 'body', to_text(c.body)));
@@ -67,10 +84,9 @@ create function callback_json(c callbacks, receiver_id text) returns jsonb langu
 -- Something happened to a receiver, a delivery or a run: whoever is parked for it is due. Whether anybody was.
 create function resume(what text, now bigint, died boolean default false) returns boolean language plpgsql volatile as $$
 declare
-  resumed bigint[];
+  resumed constant bigint[] := array(select w.run from waits w where w.target = what and (died or not w.dead_only));
 begin
-  select array_agg(distinct w.run) into resumed from waits w where w.target = what and (died or not w.dead_only);
-  if resumed is null then return false; end if;
+  if resumed = '{}' then return false; end if;
   update runs set status = 'due', due_at = now where no = any(resumed);
   delete from waits where run = any(resumed);
   return true;
@@ -86,7 +102,7 @@ begin
   return found;
 end $$;
 
--- The scope of an entry that is not over, its row locked; null where it is.
+-- The scope of an entry that is not over, null where it is. Its row is locked: a run's since the batch began (lockEntry).
 create type entered as (
   kind text,
   id text,
@@ -103,11 +119,11 @@ create function entered_callback(claim jsonb, judged_at bigint) returns entered 
 declare
   scope entered;
 begin
-  if not is_live((claim->>'epoch')::bigint, judged_at) then return null; end if;
   select 'callback', c.id, c.no, c.crashes, c.remembers, null, null into scope
-    from callbacks c join mailboxes m on m.receiver = c.receiver
+    from callbacks c join mailboxes m on m.receiver = c.receiver join nodes n on n.epoch = c.epoch
    where c.id = claim->>'callbackId' and m.receiver_id = claim->>'receiverId' and c.state = 'claimed'
      and c.epoch = (claim->>'epoch')::bigint and c.fence = (claim->>'fence')::integer
+     and not n.over and (judged_at is null or n.lease_ends_at > judged_at)
      for update of c;
   if not found then return null; end if;
   return scope;
@@ -117,12 +133,9 @@ create function entered_run(claim jsonb, judged_at bigint) returns entered langu
 declare
   scope entered;
 begin
-  if not is_live((claim->>'epoch')::bigint, judged_at) then return null; end if;
   select 'run', r.id, r.no, r.crashes, null, r.cancellation, r.cancel_reason into scope
-    from runs r
-   where r.id = claim->>'runId' and r.status = 'running'
-     and r.epoch = (claim->>'epoch')::bigint and r.fence = (claim->>'fence')::integer
-     for update;
+    from runs r join nodes n on n.epoch = r.epoch
+   where ${isEnteredBy('claim')};
   if not found then return null; end if;
   return scope;
 end $$;
@@ -133,37 +146,37 @@ begin
   return entered_callback(entry->'claim', judged_at);
 end $$;
 
--- Something was written for its entry (S17).
+-- Something was written for its entry (S17). Of a run 'remembers' is null, and only its crashes are worth a call.
 create function wrote(scope entered) returns void language plpgsql volatile as $$
 begin
   if scope.kind = 'run' then
-    if scope.crashes > 0 then update runs set crashes = 0 where no = scope.no; end if;
-  elsif scope.crashes > 0 or not scope.remembers then
+    update runs set crashes = 0 where no = scope.no;
+  else
     update callbacks set remembers = true, crashes = 0 where no = scope.no;
   end if;
 end $$;
 
 -- What the scope owned is left to itself, and to retention; what it remembered is gone (S16).
-create function end_scope(scope_id text, now bigint) returns void language plpgsql volatile as $$
-declare
-  own bigint[];
+create function end_scope(scope_id text, now bigint) returns boolean language plpgsql volatile as $$
 begin
-  -- Nothing but its expiry can have ended one of these without its being written down: they are nobody's but the scope's.
-  with ended as (
+  with own as (
+    -- Nothing but its expiry can have ended one of these without its being written down: they are nobody's but the scope's.
     update mailboxes
        set scope = null,
            untold = untold or state = 'open',
            ended_at = case when state = 'open' then now else ended_at end,
            state = case when state <> 'open' then state when expires_at <= now then 'expired' else 'closed' end
-     where scope = scope_id returning receiver)
-  select array_agg(receiver) into own from ended;
-  if own is not null then
-    update callbacks set state = 'done', ended_at = now where receiver = any(own) and state = 'taken';
-  end if;
-  update runs set remembered = remembered - counted.times
-    from (select run, count(*) as times from memories where scope = scope_id and run is not null group by run) counted
-   where runs.no = counted.run;
-  update deliveries set scope = null where scope = scope_id;
-  delete from memories where scope = scope_id;
+     where scope = scope_id returning receiver
+  ), handled as (
+    update callbacks c set state = 'done', ended_at = now from own where c.receiver = own.receiver and c.state = 'taken'
+  ), sent as (
+    update deliveries set scope = null where scope = scope_id
+  ), forgotten as (
+    delete from memories where scope = scope_id returning run
+  )
+  update runs r set remembered = remembered - f.times
+    from (select run, count(*) as times from forgotten where run is not null group by run) f
+   where r.no = f.run;
+  return found;
 end $$;
 `

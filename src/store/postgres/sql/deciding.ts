@@ -1,7 +1,9 @@
+import { FIND_KNOWN } from './memories.js'
+
 // How waits end, and the races with them.
 
 export const DECIDING = `
-create function with_deadline(wait jsonb, deadline_at jsonb, race jsonb) returns jsonb language sql immutable
+create function with_deadline(wait jsonb, deadline_at jsonb, race jsonb) returns jsonb language sql stable
   return case
     when deadline_at is null then wait
     when race is null then wait || jsonb_build_object('deadlineAt', deadline_at)
@@ -29,7 +31,7 @@ begin
 end $$;
 
 -- The verb at which a cancellation is thrown; null where something else is remembered, or an end.
-create function cancelled_at(known jsonb, verb text, ending jsonb) returns jsonb language sql immutable
+create function cancelled_at(known jsonb, verb text, ending jsonb) returns jsonb language sql stable
   return case
     when known is null then jsonb_build_object('verb', verb, 'end', ending)
     when known->>'verb' = verb and verb in ('wait', 'sleep', 'exchange') and has_begun(known) and not known ? 'end'
@@ -39,21 +41,21 @@ create function cancelled_at(known jsonb, verb text, ending jsonb) returns jsonb
 -- Whether one of these races was decided.
 create function is_raced(scope_id text, decides jsonb) returns boolean language plpgsql volatile as $$
 begin
-  return decides <> '[]' and exists (
+  return exists (
     select from jsonb_array_elements(decides) race, memories m
      where m.scope = scope_id and m.part = race#>>'{at,part}' and m.key = race#>>'{at,key}'
        and m.n = (race#>>'{at,n}')::integer);
 end $$;
 
 create function put_memory(known memories, scope_id text, at jsonb, facts_now jsonb, bytes_now bytea, size_now integer)
-  returns void language plpgsql volatile as $$
+  returns boolean language plpgsql volatile as $$
 begin
   if known.scope is null then
-    perform add_memory(scope_id, at, facts_now, bytes_now, size_now);
-  else
-    update memories set facts = facts_now, bytes = bytes_now, size = size_now
-     where scope = known.scope and ordinal = known.ordinal;
+    return add_memory(scope_id, at, facts_now, bytes_now, size_now);
   end if;
+  update memories set facts = facts_now, bytes = bytes_now, size = size_now
+   where scope = known.scope and ordinal = known.ordinal;
+  return found;
 end $$;
 
 -- Remembers the races that the end of a wait decides, the innermost first: each is won by the wait, or by the race within
@@ -73,21 +75,24 @@ begin
 end $$;
 
 -- Does to the target what the end of the wait means for it. A callback: the one that ended it.
-create function settle_target(scope_id text, target jsonb, ended_as text, now bigint, judged_at bigint) returns callbacks
+create function settle_target(scope_id text, target jsonb, ended_as text, now bigint) returns callbacks
   language plpgsql volatile as $$
 declare
   box mailboxes;
   taken callbacks;
+  done boolean;
 begin
-  if target ? 'receiverId' then box := own_mailbox(scope_id, target); end if;
-  if ended_as = 'callback' then
-    taken := take_oldest(box);
-  end if;
+  if target ? 'receiverId' and ended_as in ('callback', 'dead') then box := own_mailbox(scope_id, target); end if;
+  if ended_as = 'callback' then taken := take_oldest(box); end if;
   if target->>'type' = 'exchange' then
-    if ended_as in ('callback', 'dead') and box.receiver_id is not null then perform close_answered(box, now); end if;
-    if ended_as in ('callback', 'timed_out') then
-      perform cancel_delivery(jsonb_build_object('deliveryId', target->'deliveryId', 'now', now), judged_at);
+    if box.receiver_id is not null then
+      done := close_answered(box, now, read_now => (ended_as = 'callback')::integer);
     end if;
+    if ended_as in ('callback', 'timed_out') then
+      done := cancel_delivery_of(target->>'deliveryId', now);
+    end if;
+  elsif ended_as = 'callback' then
+    update mailboxes set unread = unread - 1 where receiver_id = box.receiver_id;
   end if;
   return taken;
 end $$;
@@ -102,14 +107,15 @@ declare
   ending jsonb;
   taken callbacks;
   bytes bytea;
+  done boolean;
 begin
   if scope.id is null then return '{"type": "lost"}'; end if;
-  known := find_memory(scope.id, c->'at');
+  ${FIND_KNOWN}
   if known.facts ? 'end' then
     return memory_json(known, now) - 'facts' - 'receiver'
       || jsonb_build_object('type', 'ended', 'end', known.facts->'end');
   end if;
-  if is_raced(scope.id, c->'decides') then return '{"type": "raced"}'; end if;
+  if c->'decides' <> '[]' and is_raced(scope.id, c->'decides') then return '{"type": "raced"}'; end if;
   wait := wait_of(c, known.facts);
   if wait is null then
     raise exception 'No % can end there', c->>'verb' using errcode = 'LL002';
@@ -123,17 +129,17 @@ begin
       'lookAgainAt', next_look(target, wait->'deadlineAt', now)));
   end if;
 
-  taken := settle_target(scope.id, target, ending->>'type', now, judged_at);
+  taken := settle_target(scope.id, target, ending->>'type', now);
   if taken.no is not null then
     ending := jsonb_build_object('type', 'callback',
       'callback', jsonb_build_object('id', taken.id, 'receiverId', target->'receiverId'));
   elsif ending ? 'result' then
     select result into bytes from runs where id = target->>'runId';
   end if;
-  perform put_memory(known, scope.id, c->'at', wait || jsonb_build_object('end', ending), bytes,
+  done := put_memory(known, scope.id, c->'at', wait || jsonb_build_object('end', ending), bytes,
     coalesce(octet_length(bytes), octet_length(taken.body), 0));
-  perform decide_races(scope.id, c->'at', ending->>'type', c->'decides');
-  perform wrote(scope);
+  if c->'decides' <> '[]' then perform decide_races(scope.id, c->'at', ending->>'type', c->'decides'); end if;
+  if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
   return present(jsonb_build_object('type', 'ended', 'end', ending, 'bytes', to_text(bytes), 'callback',
     case when taken.no is not null then callback_json(taken, target->>'receiverId') end));
 end $$;
@@ -148,7 +154,7 @@ begin
   else
     perform put_memory(known, scope.id, at, wait, null, 0);
   end if;
-  perform wrote(scope);
+  if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
 end $$;
 
 create function throw_cancel(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
@@ -158,14 +164,14 @@ declare
   cancelled jsonb;
 begin
   if scope.cancellation is distinct from 'requested' or is_raced(scope.id, c->'decides') then return 'false'; end if;
-  known := find_memory(scope.id, c->'at');
+  ${FIND_KNOWN}
   cancelled := cancelled_at(known.facts, c->>'verb',
     present(jsonb_build_object('type', 'cancel', 'reason', scope.cancel_reason)));
   if cancelled is null then return 'false'; end if;
   perform put_memory(known, scope.id, c->'at', cancelled, null, 0);
   perform decide_races(scope.id, c->'at', 'cancel', c->'decides');
   update runs set cancellation = 'thrown' where no = scope.no;
-  perform wrote(scope);
+  if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
   return 'true';
 end $$;
 `

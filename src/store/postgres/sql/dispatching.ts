@@ -72,7 +72,7 @@ begin
   found_lanes := array(select unnest(found_lanes) union select unnest(round));
 end $$;
 
-create function message_json(m messages) returns jsonb language sql immutable
+create function message_json(m messages) returns jsonb language sql stable
   return present(jsonb_build_object(
     'id', m.id, 'key', m.key, 'lane', m.lane, 'url', m.url, 'method', m.method, 'path', m.path, 'query', m.query,
     'headers', m.headers, 'type', m.type, 'body', to_text(m.body), 'createdAt', m.created_at));
@@ -140,6 +140,7 @@ begin
     )
     select coalesce(jsonb_agg(json order by turn, due_at, id), '[]'), coalesce(sum(size), 0) into round, bytes_taken
       from taken;
+    exit when round = '[]';
     claimed := claimed || round;
     count_left := count_left - jsonb_array_length(round);
     bytes_left := bytes_left - bytes_taken;
@@ -152,10 +153,12 @@ begin
   end loop;
 
   -- Of those that are open, what room they have left.
-  select array_agg(o.room - coalesce(got.count, 0) order by turn) into rooms
-    from unnest(open_lanes, rooms) with ordinality o (lane, room, turn)
-    left join (select delivery->'delivery'->>'lane' as lane, count(*) as count
-                 from jsonb_array_elements(claimed) delivery group by 1) got on got.lane = o.lane;
+  if claimed <> '[]' then
+    select array_agg(o.room - coalesce(got.count, 0) order by turn) into rooms
+      from unnest(open_lanes, rooms) with ordinality o (lane, room, turn)
+      left join (select delivery->'delivery'->>'lane' as lane, count(*) as count
+                   from jsonb_array_elements(claimed) delivery group by 1) got on got.lane = o.lane;
+  end if;
 
   select min(head.due_at) into next_due_at
     from (

@@ -2,7 +2,7 @@
 
 export const EXCHANGES = `
 create function begun_json(spawned jsonb, message_id text, delivery_id text, created boolean) returns jsonb
-  language sql immutable
+  language sql stable
   return jsonb_build_object(
     'type', 'begun', 'receiver', spawned, 'messageId', message_id, 'deliveryId', delivery_id, 'created', created);
 

@@ -20,6 +20,15 @@ const CARRIED = `
        select callback_json(k, m.facts#>>'{end,callback,receiverId}')
          from callbacks k where k.id = m.facts#>>'{end,callback,id}')) else '{}' end`
 
+/** Of the memory that comes next in a scope. */
+export function nextOrdinal(scope: string): string {
+  return `coalesce((select m.ordinal from memories m where m.scope = ${scope} order by m.ordinal desc limit 1), 0) + 1`
+}
+
+/** What the open scope `scope` remembers at the place `at` of the command, into `known`. */
+export const FIND_KNOWN = `select m.* into known from memories m
+   where m.scope = scope.id and m.part = c#>>'{at,part}' and m.key = c#>>'{at,key}' and m.n = (c#>>'{at,n}')::integer;`
+
 export const MEMORIES = `
 -- Whether a verb began: if not, the cancellation of the run was thrown in its place.
 create function has_begun(facts jsonb) returns boolean language sql immutable
@@ -52,13 +61,14 @@ end $$;
 -- a_run: the row of the run that it is about.
 create function add_memory(
   scope_id text, at jsonb, facts jsonb, bytes bytea default null, size integer default 0, a_run bigint default null
-) returns void language plpgsql volatile as $$
+) returns boolean language plpgsql volatile as $$
 begin
   insert into memories (scope, ordinal, part, key, n, facts, size, run, bytes)
   values (
     scope_id,
-    coalesce((select ordinal from memories where scope = scope_id order by ordinal desc limit 1), 0) + 1,
+    ${nextOrdinal('scope_id')},
     at->>'part', at->>'key', (at->>'n')::integer, facts, size, a_run, bytes);
+  return found;
 end $$;
 
 -- Of what the scope remembers after a place: as much as one page has room for, and so has the batch.

@@ -52,16 +52,17 @@ end $$;
 
 create function record_attempt(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
-  claim jsonb := c->'claim';
-  attempt jsonb := c->'attempt';
-  next_status text := c->'next'->>'status';
-  instant_now bigint := (c->>'now')::bigint;
+  claim constant jsonb := c->'claim';
+  attempt constant jsonb := c->'attempt';
+  next_status constant text := c->'next'->>'status';
+  instant_now constant bigint := (c->>'now')::bigint;
   held deliveries;
+  done boolean;
 begin
-  select * into held from deliveries
-   where id = claim->>'deliveryId' and epoch = (claim->>'epoch')::bigint and fence = (claim->>'fence')::integer
-     for update;
-  if not found or not is_live(held.epoch, judged_at) then return '"lost"'; end if;
+  select d.* into held from deliveries d join nodes n on n.epoch = d.epoch
+   where d.id = claim->>'deliveryId' and d.epoch = (claim->>'epoch')::bigint and d.fence = (claim->>'fence')::integer
+     and not n.over and (judged_at is null or n.lease_ends_at > judged_at);
+  if not found then return '"lost"'; end if;
 
   insert into attempts (delivery, number, at, duration_ms, status, error, answer_headers, answer_body, truncated)
   values (
@@ -86,7 +87,7 @@ begin
    where no = held.no;
   -- Only in a scope is a delivery waited for.
   if held.scope is not null and next_status <> 'due' then
-    perform resume(held.id, instant_now, next_status = 'dead');
+    done := resume(held.id, instant_now, next_status = 'dead');
   end if;
   return '"recorded"';
 end $$;
@@ -116,7 +117,7 @@ begin
 end $$;
 
 -- A delivery as the library knows it (DeliveryRecord).
-create function delivery_json(d deliveries, message_id text) returns jsonb language sql immutable
+create function delivery_json(d deliveries, message_id text) returns jsonb language sql stable
   return present(jsonb_build_object(
     'id', d.id, 'messageId', message_id, 'lane', d.lane, 'status', d.status, 'dueAt', d.due_at,
     'deadlineAt', d.deadline_at, 'attempts', d.attempts, 'firstAttemptAt', d.first_attempt_at,
@@ -141,18 +142,18 @@ create function list_attempts(c jsonb, judged_at bigint) returns jsonb language 
 -- Whoever is sending it keeps its claim, and may still record the attempt.
 create function cancel_delivery_of(delivery_id text, now bigint) returns boolean language plpgsql volatile as $$
 declare
-  ended deliveries;
+  its_scope text;
 begin
   update deliveries set status = 'dead', reason = 'cancelled', ended_at = now
    where id = delivery_id and status in ('due', 'sending')
-  returning * into ended;
+  returning scope into its_scope;
   if not found then return false; end if;
-  if ended.scope is not null then perform resume(delivery_id, now, true); end if;
+  if its_scope is not null then perform resume(delivery_id, now, true); end if;
   return true;
 end $$;
 
-create function cancel_delivery(c jsonb, judged_at bigint) returns jsonb language sql volatile
-begin atomic
-  select to_jsonb(cancel_delivery_of(c->>'deliveryId', (c->>'now')::bigint));
-end;
+create function cancel_delivery(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+begin
+  return to_jsonb(cancel_delivery_of(c->>'deliveryId', (c->>'now')::bigint));
+end $$;
 `

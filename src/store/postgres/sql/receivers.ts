@@ -27,29 +27,40 @@ create function expiry_of(opened_at bigint, settings jsonb, now bigint) returns 
               -- JSON has no word for what never comes.
               then greatest(instant(to_jsonb(opened_at + coalesce((settings->>'ttlMs')::numeric, 1e17))), now) end;
 
+-- The settings of a new one.
+create function first_settings(patch jsonb) returns jsonb language plpgsql immutable as $$
+begin
+  if patch ? 'brings' then return patched('{"inline": []}', patch); end if;
+  return jsonb_strip_nulls(patch - 'dropsVerify') || '{"inline": []}';
+end $$;
+
 -- A SpawnOutcome, except that a conflict names the source. It belongs to the open scope, where one is given.
 create function create_receiver(given jsonb, scope_id text, now bigint) returns jsonb language plpgsql volatile as $$
 declare
-  new_settings constant jsonb := patched('{"inline": []}', given->'patch');
+  new_settings constant jsonb := first_settings(given->'patch');
   source constant text := conflicting_source('{}', given->'patch');
   is_keyless constant boolean := not given ? 'key';
-  made bigint;
   box mailboxes;
 begin
   if source is not null then return jsonb_build_object('type', 'conflict', 'source', source); end if;
-  insert into receivers (id, key, token, opened_at, settings)
-  values (given->>'id', given->>'key', given->>'token', now, new_settings)
-      on conflict (id) do nothing returning no into made;
-  if found then
-    insert into mailboxes (receiver_id, receiver, keyless, epoch, expires_at, scope)
-    values (given->>'id', made, is_keyless, case when is_keyless then (given->>'epoch')::bigint end,
-            expiry_of(now, new_settings, now), scope_id)
-    returning * into box;
-    box := mark_end(box, now);
-  else
+  with made as (
+    insert into receivers (id, key, token, opened_at, settings)
+    values (given->>'id', given->>'key', given->>'token', now, new_settings)
+        on conflict (id) do nothing returning no
+  )
+  insert into mailboxes (receiver_id, receiver, keyless, epoch, expires_at, scope)
+  select given->>'id', no, is_keyless, case when is_keyless then (given->>'epoch')::bigint end,
+         expiry_of(now, new_settings, now), scope_id
+    from made
+  returning * into box;
+  if not found then
     select * into box from mailboxes where receiver_id = given->>'id';
+    return jsonb_build_object('type', 'spawned', 'receiver', receiver_json(box, now), 'created', true);
   end if;
-  return jsonb_build_object('type', 'spawned', 'receiver', receiver_json(box, now), 'created', true);
+  if box.epoch is not null or box.expires_at <= now then box := mark_end(box, now); end if;
+  return jsonb_build_object('type', 'spawned', 'created', true, 'receiver', present(jsonb_build_object(
+    'id', box.receiver_id, 'key', given->'key', 'token', given->'token', 'epoch', box.epoch, 'version', box.version,
+    'state', box.state, 'openedAt', now, 'expiresAt', box.expires_at, 'settings', new_settings)));
 end $$;
 
 create function change_receiver(box mailboxes, c jsonb, now bigint) returns jsonb language plpgsql volatile as $$

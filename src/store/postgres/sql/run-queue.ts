@@ -61,16 +61,18 @@ begin
     from placed where size_so_far - size < room;
   if fitting is null then return null; end if;
   delete from waits where run = any(fitting);
-  update runs set status = 'running', epoch = an_epoch, fence = fence + 1, attempt = attempt + 1
-   where no = any(fitting);
-  select jsonb_agg(entered.claimed) into claimed from (
-    select jsonb_build_object(
-             'run', run_json(r, input_of(r)), 'fence', r.fence,
+  with entered as (
+    update runs set status = 'running', epoch = an_epoch, fence = fence + 1, attempt = attempt + 1
+     where no = any(fitting) returning *
+  )
+  select jsonb_agg(
+           jsonb_build_object(
+             'run', run_json(r::runs, i.input), 'fence', r.fence,
              -- One that nobody was in remembers nothing.
-             'memory', case when r.fence = 1 then '{"memories": []}' else recall_after(r.id, 0, ${FIRST_PAGE}, now) end
-           ) as claimed
-      from runs r where r.no = any(fitting)
-     order by r.due_at, r.id) entered;
+             'memory', case when r.fence = 1 then '{"memories": []}' else recall_after(r.id, 0, ${FIRST_PAGE}, now) end)
+           order by r.due_at, r.id)
+    into claimed
+    from entered r join inputs i on i.run = r.no;
   return jsonb_build_object('claimed', claimed, 'count', cardinality(fitting), 'bytes', taken);
 end $$;
 

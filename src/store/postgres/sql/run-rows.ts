@@ -1,7 +1,6 @@
 export const RUN_ROWS = `
 -- A run as the library knows it (RunRecord).
-create function run_json(run runs, input bytea) returns jsonb language plpgsql stable as $$
-begin
+create function run_json(run runs, input bytea) returns jsonb language sql stable
   return present(jsonb_build_object(
     'id', run.id, 'workflow', run.workflow, 'key', run.key, 'status', run.status, 'input', to_text(input),
     'startedAt', run.started_at, 'attempt', run.attempt, 'failures', run.failures, 'cancellation', run.cancellation,
@@ -10,36 +9,36 @@ begin
     'dueAt', case when run.status in ('due', 'parked') then run.due_at end,
     'result', case when run.result_type is not null and run.status not in ('running', 'parked') then
       jsonb_build_object('type', run.result_type, 'bytes', to_text(run.result)) end));
-end $$;
 
 create function input_of(run runs) returns bytea language plpgsql stable as $$
 begin
   return (select i.input from inputs i where i.run = run.no);
 end $$;
 
--- With the keys of what it is parked for.
-create function run_summary(r runs) returns jsonb language plpgsql stable as $$
-declare
-  waiting jsonb := '[]';
+-- The keys of what a run is parked for.
+create function waits_of(a_run bigint) returns jsonb language plpgsql stable as $$
 begin
-  if r.status = 'parked' then
-    select coalesce(jsonb_agg(w.key order by w.no), '[]') into waiting
-      from (select key, min(no) as no from waits where run = r.no group by key) w;
-  end if;
-  return run_json(r, input_of(r)) || jsonb_build_object('waitingFor', waiting);
+  return (
+    select coalesce(jsonb_agg(w.key order by w.no), '[]')
+      from (select key, min(no) as no from waits where run = a_run group by key) w);
 end $$;
+
+create function run_summary(r runs, input bytea) returns jsonb language sql stable
+  return run_json(r, input)
+    || jsonb_build_object('waitingFor', case when r.status = 'parked' then waits_of(r.no) else '[]' end);
 
 create function find_run(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
-  run runs;
+  found_summary jsonb;
 begin
   if c ? 'runId' then
-    select * into run from runs where id = c->>'runId';
+    select run_summary(r, i.input) into found_summary from runs r join inputs i on i.run = r.no
+     where r.id = c->>'runId';
   else
-    select * into run from runs where workflow = c->>'workflow' and key = c->>'key';
+    select run_summary(r, i.input) into found_summary from runs r join inputs i on i.run = r.no
+     where r.workflow = c->>'workflow' and r.key = c->>'key';
   end if;
-  if run.no is null then return null; end if;
-  return run_summary(run);
+  return found_summary;
 end $$;
 
 create function list_runs(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
@@ -51,13 +50,13 @@ declare
   page jsonb;
 begin
   if a_status is null then
-    select jsonb_agg(run_summary(r) order by r.id) into page from (
+    select jsonb_agg(run_summary(r, input_of(r)) order by r.id) into page from (
       select * from runs
        where workflow = a_workflow and id > place and started_at < started_before
        order by id limit (c->>'limit')::integer) r;
   else
     -- Sorted by the status, too, so that only its index fits: by id alone those of every status would be looked at.
-    select jsonb_agg(run_summary(r) order by r.id) into page from (
+    select jsonb_agg(run_summary(r, input_of(r)) order by r.id) into page from (
       select * from runs
        where workflow = a_workflow and (status, id) > (a_status, place) and status <= a_status
          and started_at < started_before

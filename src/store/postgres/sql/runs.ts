@@ -1,3 +1,4 @@
+import { isEnteredBy } from './common.js'
 import { PARKING } from './parking.js'
 import { RUN_QUEUE } from './run-queue.js'
 import { RUN_ROWS } from './run-rows.js'
@@ -34,13 +35,17 @@ begin
       jsonb_build_object('verb', 'start', 'runId', run.id, 'workflow', run.workflow, 'key', run.key),
       a_run => run.no);
     update runs set remembered = remembered + 1 where no = run.no;
-    perform wrote(scope);
+    if scope.crashes > 0 or not scope.remembers then perform wrote(scope); end if;
   end if;
   -- Last: the callback may be the scope itself.
   if c ? 'acknowledges' then
     perform acknowledge(jsonb_build_object('claims', jsonb_build_array(c->'acknowledges'), 'now', now), judged_at);
   end if;
-  return jsonb_build_object('type', 'started', 'run', run_json(run, input_of(run)), 'created', run.id = c->>'runId');
+  -- Who has just brought an input need not be told it.
+  if run.id = c->>'runId' then
+    return jsonb_build_object('type', 'started', 'run', run_json(run, null), 'created', true);
+  end if;
+  return jsonb_build_object('type', 'started', 'run', run_json(run, input_of(run)), 'created', false);
 end $$;
 
 -- The run with that key; a new one, if there is none.
@@ -48,14 +53,17 @@ create function find_or_insert_run(c jsonb, now bigint) returns runs language pl
 declare
   run runs;
 begin
-  insert into runs (id, workflow, key, started_at, due_at)
-  values (
-    c->>'runId', c->>'workflow', c->>'key', greatest(now, instant(c->'dueAt')), instant(c->'dueAt'))
-      on conflict (workflow, key) do nothing
-  returning * into run;
-  if found then
-    insert into inputs (run, input) values (run.no, decode(c->>'input', 'base64'));
-  else
+  with made as (
+    insert into runs (id, workflow, key, started_at, due_at)
+    values (
+      c->>'runId', c->>'workflow', c->>'key', greatest(now, instant(c->'dueAt')), instant(c->'dueAt'))
+        on conflict (workflow, key) do nothing
+    returning *
+  ), kept as (
+    insert into inputs (run, input) select made.no, decode(c->>'input', 'base64') from made
+  )
+  select * into run from made;
+  if not found then
     select * into strict run from runs where workflow = c->>'workflow' and key = c->>'key';
   end if;
   return run;
@@ -63,28 +71,28 @@ end $$;
 
 create function end_run(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
-  run entered := entered_run(c->'claim', judged_at);
-  now bigint := (c->>'now')::bigint;
-  ending jsonb := c->'end';
-  bytes bytea := decode(c#>>'{end,result,bytes}', 'base64');
+  claim constant jsonb := c->'claim';
+  now constant bigint := (c->>'now')::bigint;
+  ending constant jsonb := c->'end';
+  is_again constant boolean := ending->>'status' = 'due';
+  done boolean;
 begin
-  if run.id is null then return 'false'; end if;
-  if ending->>'status' = 'due' then
-    update runs
-       set status = 'due', epoch = null, crashes = 0, failures = failures + 1,
+  update runs r
+     set status = ending->>'status', epoch = null, crashes = 0, failures = failures + is_again::integer,
+         due_at = case
+           when not is_again then due_at
            -- A cancellation is not put off.
-           due_at = case when run.cancellation = 'requested' then least(instant(ending->'dueAt'), now)
-                         else instant(ending->'dueAt') end,
-           result_type = ending#>>'{result,type}', result = bytes
-     where no = run.no;
-    return 'true';
-  end if;
-  update runs
-     set status = ending->>'status', epoch = null, crashes = 0, ended_at = now,
-         result_type = ending#>>'{result,type}', result = bytes, blames = ending->'blames'
-   where no = run.no;
-  if ending->>'status' <> 'failed' then perform end_scope(run.id, now); end if;
-  perform resume(run.id, now);
+           when cancellation = 'requested' then least(instant(ending->'dueAt'), now)
+           else instant(ending->'dueAt') end,
+         ended_at = case when not is_again then now end,
+         result_type = ending#>>'{result,type}', result = decode(ending#>>'{result,bytes}', 'base64'),
+         blames = ending->'blames'
+    from nodes n
+   where n.epoch = r.epoch and ${isEnteredBy('claim')};
+  if not found then return 'false'; end if;
+  if is_again then return 'true'; end if;
+  if ending->>'status' <> 'failed' then done := end_scope(claim->>'runId', now); end if;
+  done := resume(claim->>'runId', now);
   return 'true';
 end $$;
 

@@ -77,8 +77,8 @@ begin
   return least((deadline_at #>> '{}')::numeric, expiring);
 end $$;
 
--- The oldest callback of a mailbox, which is the scope's from now on. What a scope receives is never put into groups, nor
--- delayed.
+-- The oldest callback of a mailbox, which is the scope's from now on, and is still to be counted as read. What a scope
+-- receives is never put into groups, nor delayed.
 create function take_oldest(box mailboxes) returns callbacks language plpgsql volatile as $$
 declare
   taken callbacks;
@@ -87,16 +87,22 @@ begin
    where no = (select no from callbacks where receiver = box.receiver and state = 'ready' and grp is null
                 order by seq limit 1)
    returning * into strict taken;
-  update mailboxes set unread = unread - 1 where receiver_id = box.receiver_id;
   return taken;
 end $$;
 
--- An exchange is over. Nobody needs to be told, unless more came than was waited for. in_hand: how much of what is unread
--- that is.
-create function close_answered(box mailboxes, now bigint, in_hand integer default 0) returns void language plpgsql volatile as $$
+-- An exchange is over. Nobody needs to be told, unless more came than was waited for, or it had ended by itself. in_hand: how
+-- much of what is unread that is. read_now: how much is read with it.
+create function close_answered(box mailboxes, now bigint, in_hand integer default 0, read_now integer default 0)
+  returns boolean language plpgsql volatile as $$
+declare
+  found_state constant text := state_of(box, now);
 begin
-  box := mark_end(box, now);
-  update mailboxes set state = 'closed', ended_at = now, untold = unread > in_hand
-   where receiver_id = box.receiver_id and state = 'open';
+  update mailboxes
+     set unread = unread - read_now,
+         state = case when state <> 'open' then state when found_state = 'open' then 'closed' else found_state end,
+         ended_at = case when state = 'open' then now else ended_at end,
+         untold = case when state <> 'open' then untold else found_state <> 'open' or unread - read_now > in_hand end
+   where receiver_id = box.receiver_id;
+  return found;
 end $$;
 `
