@@ -171,6 +171,7 @@ export const STORIES: readonly [string, (trial: Trial) => Promise<unknown>][] = 
       await trial.session.reclaimRuns({ epoch: trial.epoch, held, now: trial.now })
       await trial.session.listRuns({ workflow: 'ship', status: 'done', limit: 10 })
       await trial.session.listRuns({ workflow: 'ship', after: 'run_5', limit: 10 })
+      await trial.session.listRuns({ workflow: 'flood', limit: 10 })
       await trial.session.findRun({ workflow: 'ship', key: 'key/5' })
       await trial.session.reclaimRuns({ epoch: trial.epoch, held: [], now: trial.now })
     },
