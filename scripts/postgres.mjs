@@ -18,11 +18,13 @@ export const NOT_DURABLE = ['-c', 'fsync=off', '-c', 'full_page_writes=off']
 
 /**
  * @param {readonly string[]} [flags] of the server, such as `-c work_mem=8MB`
+ * @param {{ installed?: string }} [options] a folder in which another version of the package is installed
  * @returns {Promise<PostgresServer>}
  */
-export async function startPostgres(flags = []) {
+export async function startPostgres(flags = [], { installed } = {}) {
   const file = fileURLToPath(new URL('postgres-process.mjs', import.meta.url))
-  const child = fork(file, [JSON.stringify(flags)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const given = [JSON.stringify(flags), ...(installed === undefined ? [] : [installed])]
+  const child = fork(file, given, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   // Gone with whoever started it: without its parent the other process stops the server.
   process.once('exit', () => {
     if (child.connected) child.disconnect()

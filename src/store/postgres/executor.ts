@@ -1,7 +1,7 @@
 import type { Command, CommitPace, Executor, Result } from '../group-commit.js'
 import type { CommandName, Input } from '../store.js'
 import type { Connections } from './connections.js'
-import { isOfOneCommand, toError } from './fault.js'
+import { isOfOneCommand, isPassing, toError } from './fault.js'
 import { locksOf } from './locks.js'
 import { quoted } from './names.js'
 import { fromWire, toWire } from './wire.js'
@@ -13,6 +13,7 @@ import { fromWire, toWire } from './wire.js'
 //
 //   X1. One batch after the other, so commands take effect in the order in which they were sent (S10).
 //   X2. A batch that fails for one of its commands is repeated one by one: each has an outcome or an error of its own (H48).
+//       One that has met a lock of somebody else's is repeated whole before.
 //   X3. Outcomes are sent after the commit: whoever is slow to read them holds no lock (H47).
 //   X4. Of a batch whose answer was lost nobody knows whether it was done: all of it is unavailable, and may be sent again.
 
@@ -56,7 +57,7 @@ export class PostgresExecutor implements Executor {
     if (sendable.length === 0) return []
     let outcomes: readonly unknown[]
     try {
-      outcomes = await this.#send(sendable)
+      outcomes = await this.#send(sendable).catch(error => this.#sendAgain(sendable, error))
     } catch (error) {
       if (sendable.length === 1 || !isOfOneCommand(error)) {
         return sendable.map(() => ({ ok: false, error: toError(error) }))
@@ -66,6 +67,12 @@ export class PostgresExecutor implements Executor {
       return results
     }
     return sendable.map(({ command }, index) => toResult(command, outcomes[index]))
+  }
+
+  /** Once, and whole: one by one, each of hundreds would wait for the same lock. */
+  async #sendAgain(batch: readonly Sendable[], error: unknown): Promise<readonly unknown[]> {
+    if (batch.length === 1 || !isPassing(error)) throw error
+    return await this.#send(batch)
   }
 
   async #send(batch: readonly Sendable[]): Promise<readonly unknown[]> {

@@ -19,6 +19,11 @@ export function isOfOneCommand(error: unknown): boolean {
   return code !== undefined && code !== NOT_READ_COMMITTED && !isGone(code)
 }
 
+/** Somebody held what the batch needed, for longer than it may wait, or the other way round: another time it may do. */
+export function isPassing(error: unknown): boolean {
+  return ['55P03', '40P01', '40001'].includes(codeOf(error) ?? '')
+}
+
 /** @returns the library's error for one of the driver or the database. It names tables and columns, never values. */
 export function toError(error: unknown): LonglineError {
   const code = codeOf(error)

@@ -14,10 +14,30 @@ it('an outcome that cannot be read is told as what it is, and to its own command
   expect([await cancelled, await nothing]).toEqual([true, undefined])
 })
 
+it('a batch that met a lock of somebody else is repeated whole, and one by one only when it meets one again', async () => {
+  const sizes: number[] = []
+  const locked = Object.assign(new Error('canceling statement due to lock timeout'), { code: '55P03' })
+  const query = async (_: string, [batch]: readonly unknown[]) => {
+    const size = (JSON.parse(String(batch)) as unknown[]).length
+    sizes.push(size)
+    if (sizes.length <= 2) throw locked
+    return { rows: [{ outcomes: JSON.stringify(Array.from({ length: size }, () => true)) }] }
+  }
+  const session = sessionOver(query)
+  const ends = ['dlv_1', 'dlv_2', 'dlv_3'].map(deliveryId => session.cancelDelivery({ deliveryId, now: 0 }))
+  expect(await Promise.all(ends)).toEqual([true, true, true])
+  expect(sizes).toEqual([3, 3, 1, 1, 1])
+})
+
 /** A session to a database that says this of whatever batch it is sent. */
 function sessionOf(outcomes: readonly unknown[]): StoreSession {
-  const rows = [{ outcomes: JSON.stringify(outcomes) }]
-  const client = { query: async () => ({ rows }), release: () => {}, on: () => {} }
+  return sessionOver(async () => ({ rows: [{ outcomes: JSON.stringify(outcomes) }] }))
+}
+
+function sessionOver(
+  query: (text: string, values: readonly unknown[]) => Promise<{ rows: unknown[] }>,
+): StoreSession {
+  const client = { query, release: () => {}, on: () => {} }
   return createSession(
     new PostgresExecutor({
       connections: new Connections({ connect: async () => client }, systemClock),

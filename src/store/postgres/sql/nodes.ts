@@ -160,9 +160,10 @@ create function count_due(c jsonb, judged_at bigint) returns jsonb language plpg
 declare
   now constant bigint := (c->>'now')::bigint;
 begin
+  -- In order, so that they are found in the index that is in that order, and not in one of each receiver's or lane's.
   return to_jsonb(
-    (select count(*) from callbacks where state = 'delayed' and due_at <= now)
-    + (select count(*) from deliveries where status = 'due' and due_at <= now)
+    (select count(*) from (select from callbacks where state = 'delayed' and due_at <= now order by due_at) due)
+    + (select count(*) from (select from deliveries where status = 'due' and due_at <= now order by due_at) due)
     + count_due_runs(now));
 end $$;
 `

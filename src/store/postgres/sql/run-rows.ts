@@ -41,7 +41,12 @@ begin
   return found_summary;
 end $$;
 
-create function list_runs(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
+-- Sorted by what is the same in all of them, too, and by no sort, so that only their index fits: by id alone those of every
+-- workflow, or of every status, would be looked at.
+create function list_runs(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile
+  set enable_sort = off
+  set enable_incremental_sort = off
+as $$
 declare
   a_workflow text := c->>'workflow';
   a_status text := c->>'status';
@@ -52,10 +57,9 @@ begin
   if a_status is null then
     select jsonb_agg(run_summary(r, input_of(r)) order by r.id) into page from (
       select * from runs
-       where workflow = a_workflow and id > place and started_at < started_before
-       order by id limit (c->>'limit')::integer) r;
+       where (workflow, id) > (a_workflow, place) and workflow <= a_workflow and started_at < started_before
+       order by workflow, id limit (c->>'limit')::integer) r;
   else
-    -- Sorted by the status, too, so that only its index fits: by id alone those of every status would be looked at.
     select jsonb_agg(run_summary(r, input_of(r)) order by r.id) into page from (
       select * from runs
        where workflow = a_workflow and (status, id) > (a_status, place) and status <= a_status

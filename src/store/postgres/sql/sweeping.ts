@@ -4,6 +4,8 @@
 //   W2. It waits for nobody: what another node has locked at that moment is left for the next sweep. So it may look in any
 //       order, and hold what it found while it looks for more.
 //   W3. Rows go many at a time, in one statement for each table.
+//   W4. What was found once is looked up by its number ever after: where a condition of it would suggest an index of all that
+//       meet it, 'is true' keeps that index out of the plan.
 
 /** A transaction of an epoch that is over has ended by then: nothing will be held under it that was not held already. */
 const LAST_COMMIT_MS = 60_000
@@ -151,11 +153,11 @@ begin
   found_nos := found_nos[:most];
   owners := array(
     select m.receiver from mailboxes m join receivers r on r.id = m.receiver_id
-     where r.no in (select receiver from callbacks where no = any(found_nos) and state = 'failed')
+     where r.no in (select receiver from callbacks where no = any(found_nos) and (state = 'failed') is true)
      order by m.receiver_id for update of m skip locked);
   ended_scopes := endable(array(
     select id from callbacks
-     where no = any(found_nos) and state = 'failed' and remembers and receiver = any(owners)));
+     where no = any(found_nos) and (state = 'failed') is true and remembers and receiver = any(owners)));
   perform end_scope(id, now) from unnest(ended_scopes) id;
 
   with gone as (
@@ -237,7 +239,7 @@ begin
   found_runs := array(
     select no from runs where ended_at <= ended_by and remembered = 0
      order by ended_at limit most + 1 for update skip locked);
-  failed_ids := array(select id from runs where no = any(found_runs[:most]) and status = 'failed');
+  failed_ids := array(select id from runs where no = any(found_runs[:most]) and (status = 'failed') is true);
   ended_scopes := endable(failed_ids);
   perform end_scope(id, now) from unnest(ended_scopes) id;
   with gone as (
