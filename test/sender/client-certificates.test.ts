@@ -58,6 +58,7 @@ async function servePartner({ insists = true } = {}): Promise<Partner> {
     response.end('ok')
   }).on('connection', () => connections++)
   server.on('tlsClientError', () => {})
+  server.keepAliveTimeout = 600_000 // no connection goes for being idle on a slow machine
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
