@@ -36,7 +36,6 @@ export function isSigned(header, body, secret) {
 async function main() {
   const old = `whsec_${randomBytes(32).toString('base64')}`
   const next = `whsec_${randomBytes(32).toString('base64')}`
-
   const partner = { knows: old, busy: true }
   const http = createServer(async (request, response) => {
     const body = (await request.setEncoding('utf8').toArray()).join('')

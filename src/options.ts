@@ -226,7 +226,7 @@ export interface PolicyOptions {
   final?: readonly number[]
   /** Default: ten tries over three days. */
   retry?: Retry
-  /** Counts an answer with a body as a failed attempt, whatever its status. Default `false`. */
+  /** Success only with an empty answer: one with a body is a failed attempt, also where its status is success. Default `false`. */
   requireEmptyResponse?: boolean
   /**
    * After so many failed attempts in a row, nothing is sent for a while. Default: ten failures, 30 s; `false` never

@@ -19,9 +19,9 @@ import type { TlsSettings } from './tls.js'
 //   T2. A literal address is judged as well: nobody resolves it, so no look-up could have.
 //   T3. What the socket is connected to in the end is judged once more, before a byte is written.
 //   T4. A redirect is an answer like any other. Whoever reads no further in a body lets the connection go.
-//   T5. Who is known to an endpoint by a certificate shares connections, and TLS sessions, with nobody who is known by
+//   T5. The look-up comes before the connection, and its wait for a turn before both: neither uses up their time.
+//   T6. Who is known to an endpoint by a certificate shares connections, and TLS sessions, with nobody who is known by
 //       another one or by none.
-//   T6. The look-up comes before the connection, and its wait for a turn before both: neither uses up their time.
 
 export interface TransportParts {
   readonly guard: Pick<Guard, 'judge'>
