@@ -53,8 +53,8 @@ async function main() {
   const server = await CallbackServer.listen({ port: 0, store: 'memory:', logger })
 
   // Before: one secret. This message has to wait, and is signed anew when it is tried again.
-  const waiting = await declare(server, { url, secrets: [old] }).send({ body: 'first' })
-  await new Promise(resolve => setTimeout(resolve, 100))
+  const first = declare(server, { url, secrets: [old] }).send({ body: 'first' })
+  const [waiting] = await Promise.all([first, once(http, 'request')])
 
   // 1. We sign with both. The partner, who knows the old one, notices nothing.
   const endpoint = declare(server, { url, secrets: [next, old] })
