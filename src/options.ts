@@ -60,6 +60,12 @@ export const DEFAULTS = {
   endpointConcurrency: 16,
   connectTimeoutMs: 5 * SECOND,
   endpointTimeoutMs: 15 * SECOND,
+  /** How many attempts in a row may fail before an endpoint is left alone, and for how long. */
+  breaker: { failures: 10, pauseMs: 30 * SECOND },
+  /** How long a token of OAuth 2 is used whose server does not say how long it is good. */
+  tokenLifeMs: 5 * MINUTE,
+  /** How long before its end a token is used no more; of one that lives shortly, half its life at the most. */
+  tokenMarginMs: 30 * SECOND,
   deliveryRetry: {
     attempts: 10,
     delaysMs: [
@@ -161,11 +167,58 @@ export interface ConsumeOptions<T> {
   key?: (callback: Received<T>) => string
 }
 
-export interface EndpointOptions {
-  /** Messages' paths are appended to it. */
-  url: string
+/**
+ * OAuth 2 client credentials (RFC 6749, section 4.4): a token is fetched before the first attempt, used until shortly
+ * before its end, and fetched anew when the endpoint answers `401`. Fetching it is part of the attempt and of its
+ * `timeout`; when there is none, the attempt has failed, and is tried again by the schedule.
+ */
+export interface OAuth2 {
+  /** Where tokens are fetched, by `POST`. The same rules hold for it as for the `url` of an endpoint. */
+  tokenUrl: string
+  clientId: string
+  /** Sent to `tokenUrl` alone, as HTTP Basic authentication. */
+  clientSecret: string
+  /** What the token is asked for, several separated by spaces. Default: what the server gives. */
+  scope?: string
+  /** Whom the token is for, where the server wants to know. */
+  audience?: string
+}
+
+/** By what we are known to an endpoint; one of them. Of the same name, a message's own header goes before it. */
+export type AuthOptions =
+  /** `authorization: Basic …`, of a user and a password, which may be empty. */
+  | { basic: readonly [user: string, password: string] }
+  /** `authorization: Bearer …`. */
+  | { bearer: string }
+  /** A header of its own, such as `['x-api-key', '…']`. */
+  | { header: readonly [name: string, value: string] }
+  | { oauth2: OAuth2 }
+
+/** A client certificate. Each is a text in PEM; certificates may be a chain, the own one first. */
+export interface TlsOptions {
+  cert: string
+  /** Not encrypted. */
+  key: string
+  /** Who may have issued the endpoint's certificate. Default: whom the platform trusts, who is then not trusted any more. */
+  ca?: string
+}
+
+/**
+ * How messages are sent to one endpoint. Read at each attempt: declared anew, it holds for what waits, too. Whatever
+ * makes no sense is an `InvalidOptionsError` when it is declared, and no message of ours quotes a secret.
+ */
+export interface PolicyOptions {
+  /** Sent with each message; of the same name, the message's own goes before it. Credentials belong into `auth`. */
   headers?: Record<string, string>
-  /** For the whole attempt, connecting included. Default 15 s; connecting alone has 5 s. */
+  /**
+   * What signs each attempt, as Standard Webhooks has it: `whsec_` and 24 to 64 bytes in base64 (HMAC-SHA256), or `whsk_` and
+   * an ed25519 private key. Of several, each signs: that is how one is replaced by the next. Default: nothing is signed.
+   * Given and `undefined` or empty it is an error, so that a missing variable of the environment turns no signature off.
+   */
+  secret?: string | readonly string[]
+  /** Default: none. */
+  auth?: AuthOptions
+  /** For the whole attempt, connecting and fetching a token included. Default 15 s; connecting alone has 5 s. */
   timeout?: Duration
   /** Statuses that count as delivered. Default: 200 to 299. */
   success?: readonly number[]
@@ -173,8 +226,28 @@ export interface EndpointOptions {
   final?: readonly number[]
   /** Default: ten tries over three days. */
   retry?: Retry
+  /** Success only with an empty answer: one with a body is a failed attempt, also where its status is success. Default `false`. */
+  requireEmptyResponse?: boolean
+  /**
+   * After so many failed attempts in a row, nothing is sent for a while. Default: ten failures, 30 s; `false` never
+   * pauses.
+   */
+  breaker?: false | { failures?: number; pause?: Duration }
+  /** A client certificate, for endpoints that ask for one. Needs an `https:` URL. Default: none. */
+  tls?: TlsOptions
+  /** At most so many attempts begin in so much time. Default: no limit. */
+  rateLimit?: { count: number; per: Duration }
   /** Attempts under way at the same moment, on this node. Default 16. */
   concurrency?: number
+}
+
+export interface EndpointOptions extends PolicyOptions {
+  /**
+   * Messages' paths are appended to it. In its path and query, `{name}` and `{order.id}` stand for what the JSON payload
+   * of the message has there, encoded, one segment each; a message without it is refused when it is sent. A brace that
+   * is meant as such is written `%7B`.
+   */
+  url: string
 }
 
 export interface ServerSettings {

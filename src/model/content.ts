@@ -12,7 +12,7 @@ const MOST_FIELDS = 10_000
  */
 export function readContent(contentType: string | undefined, bytes: Uint8Array): unknown | Promise<unknown> {
   const mediaType = mediaTypeOf(contentType)
-  if (isJson(mediaType)) return bytes.length === 0 ? undefined : readJson(bytes)
+  if (isJson(contentType)) return bytes.length === 0 ? undefined : readJson(bytes)
   if (mediaType === 'application/x-www-form-urlencoded') return readUrlEncoded(bytes)
   if (mediaType === 'multipart/form-data') return readForm(contentType, bytes).then(form => toFields(form))
   if (mediaType.startsWith('text/')) return toText(bytes)
@@ -91,7 +91,8 @@ function mediaTypeOf(contentType: string | undefined): string {
   return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase()
 }
 
-function isJson(mediaType: string): boolean {
+export function isJson(contentType: string | undefined): boolean {
+  const mediaType = mediaTypeOf(contentType)
   return (
     mediaType === 'application/json' || (mediaType.startsWith('application/') && mediaType.endsWith('+json'))
   )

@@ -75,7 +75,7 @@ export interface AnswerRecord {
   readonly truncated: boolean
 }
 
-/** One HTTP try. Without a status there was no answer, and `error` says why. */
+/** One HTTP try. Without a status there was no answer, and `error` says why; with one, why it was no success. */
 export interface AttemptRecord {
   readonly at: number
   readonly durationMs: number

@@ -28,7 +28,10 @@ export interface Message extends Content {
   query?: Record<string, string>
 }
 
-/** One HTTP try. Without a status there was no answer, and `error` says why. */
+/**
+ * One HTTP try. Without a status there was no answer, and `error` says why; with one, why it was no success although its
+ * status says so.
+ */
 export interface Attempt {
   readonly at: Date
   readonly durationMs: number

@@ -105,7 +105,7 @@ function encode(encoder: (text: string) => string, text: string): string {
  * Whether a server that decodes it, however often, could see a segment `.` or `..`. Some servers drop what follows a
  * semicolon before they resolve a path, so that `..;x` counts as well.
  */
-function leavesItsPlace(encoded: string): boolean {
+export function leavesItsPlace(encoded: string): boolean {
   const decoded = encoded
     .replace(/%(?:25)+/g, '%')
     .replace(/%2e/gi, '.')

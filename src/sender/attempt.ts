@@ -9,6 +9,7 @@ import {
   unlessAborted,
 } from './carrier.js'
 import { describeNetworkError } from './network-errors.js'
+import { TokenError } from './oauth2.js'
 
 /** How one HTTP try came out. `refused`: nothing was sent, and nothing ever will be. */
 export type Tried =
@@ -27,7 +28,7 @@ export async function tryOnce(
     clock,
     timeoutMs,
     stop,
-  }: { carrier: Carrier; clock: Clock; timeoutMs: number; stop: AbortSignal },
+  }: { carrier: Pick<Carrier, 'carry'>; clock: Clock; timeoutMs: number; stop: AbortSignal },
 ): Promise<Tried | undefined> {
   if (stop.aborted) return undefined
   const controller = new AbortController()
@@ -48,6 +49,7 @@ export async function tryOnce(
     if (error instanceof AddressRefusedError) {
       return { type: 'refused', error: `address refused: ${error.message}` }
     }
+    if (error instanceof TokenError) return { type: 'failed', error: error.message }
     return { type: 'failed', error: describeNetworkError(error) }
   } finally {
     cancelTimer()

@@ -1,6 +1,7 @@
 import { concat } from '../core/bytes.js'
 import type { AnswerRecord } from '../model/delivery.js'
 import type { HeaderList } from './headers.js'
+import type { TlsSettings } from './tls.js'
 
 /** One HTTP request, as it leaves. */
 export interface CarriedRequest {
@@ -8,6 +9,8 @@ export interface CarriedRequest {
   readonly url: URL
   readonly headers: HeaderList
   readonly body: Uint8Array
+  /** By what we are known there; only its own connections are used. */
+  readonly tls?: TlsSettings
 }
 
 /** An answer whose head has come. Leaving the body's loop lets go of what follows. */

@@ -1,30 +1,36 @@
-import { toRetrySettings } from '../core/backoff.js'
 import { checkKey } from '../core/bytes.js'
-import { toMs } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { EndpointRefusedError, InvalidOptionsError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
 import type { JoinOptions } from '../model/joining.js'
 import type { Delivery, Message, Target } from '../model/message.js'
-import { DEFAULTS, type EndpointOptions } from '../options.js'
+import type { EndpointOptions } from '../options.js'
 import { type Guard, isLoopbackHost } from './guard.js'
-import { toHeaderList } from './headers.js'
 import type { Policy } from './policy.js'
+import {
+  endpointDefaults,
+  type PolicyDefaults,
+  policyOptionNames,
+  toPolicy,
+  writtenOut,
+} from './policy-options.js'
 import type { ResolvedTarget } from './target.js'
+import { toUrlTemplate, type UrlTemplate } from './url-template.js'
 
 // Whom we call, by name.
 //
 // Owns:   the endpoints declared in this process.
-// Leaves: whether an address may be called (guard); what a message puts behind it (address).
+// Leaves: whether an address may be called (guard); what a message puts into it (url-template) and behind it (address);
+//         how it is sent there (policy-options).
 //
 //   E1. Declaring a name again replaces the earlier declaration, also for messages that wait already.
 //   E2. A URL is checked when it is given, and again at each attempt: it may come from a process with other settings.
 
+/** Whom we call, and how. */
+export type TargetSettings = Policy & UrlTemplate
+
 /** A declared endpoint. */
-export interface EndpointSettings extends Policy {
-  readonly name: string
-  readonly url: string
-}
+export type EndpointSettings = TargetSettings & { readonly name: string }
 
 /** Whom we call. Also found by its name, as `to: 'app'`. */
 export interface Endpoint {
@@ -35,15 +41,7 @@ export interface Endpoint {
   send(key: string, message: Omit<Message, 'to'>, options?: JoinOptions): Promise<Delivery>
 }
 
-const optionNames = ['url', 'headers', 'timeout', 'success', 'final', 'retry', 'concurrency']
-
-/** For URLs that were written out. */
-export const writtenOut: Policy = {
-  headers: [],
-  timeoutMs: DEFAULTS.endpointTimeoutMs,
-  retry: DEFAULTS.deliveryRetry,
-  concurrency: DEFAULTS.endpointConcurrency,
-}
+const optionNames = ['url', ...policyOptionNames]
 
 export interface EndpointsParts {
   /** Absent where requests are carried out by a `fetch` of the caller's: any address may be called then. */
@@ -72,9 +70,31 @@ export class Endpoints {
         "The name of an endpoint must not hold '://': it would be taken for a URL",
       )
     }
-    const settings = { name, ...this.#settings(`endpoint '${name}'`, options) }
+    const what = `endpoint '${name}'`
+    checkOptionNames(options, optionNames, what)
+    const settings = { name, ...this.toSettings(what, options, endpointDefaults) }
     this.#declared.set(name, settings)
     return settings
+  }
+
+  /**
+   * Whom somebody means, and how it is sent there, checked; `what` says whose options they are, whose names are not checked
+   * here.
+   *
+   * @throws InvalidOptionsError for an option that makes no sense.
+   * @throws EndpointRefusedError for an address that would not be called.
+   */
+  toSettings(what: string, options: EndpointOptions, defaults: PolicyDefaults): TargetSettings {
+    const policy = toPolicy(what, options, defaults)
+    const url = `url of ${what}`
+    const template = toUrlTemplate(options.url, url, text => this.#checkUrl(text, url))
+    if (policy.tls !== undefined && !template.url.startsWith('https:')) {
+      throw new InvalidOptionsError(`tls of ${what} needs an https: URL`)
+    }
+    if (policy.credentials?.type === 'oauth2') {
+      this.#checkUrl(policy.credentials.oauth2.tokenUrl, `auth of ${what}.oauth2.tokenUrl`)
+    }
+    return { ...policy, ...template }
   }
 
   /** @throws InvalidOptionsError for a name that is not declared, and for what is no target at all. */
@@ -99,35 +119,16 @@ export class Endpoints {
    *
    * @throws EndpointRefusedError for a URL that was written out and would not be accepted any more.
    */
-  settingsFor(target: ResolvedTarget): (Policy & { readonly url: string }) | undefined {
-    if (target.url !== undefined) return { ...writtenOut, url: this.#checkUrl(target.url, 'to').href }
+  settingsFor(target: ResolvedTarget): TargetSettings | undefined {
+    if (target.url !== undefined) {
+      return { ...writtenOut, url: this.#checkUrl(target.url, 'to').href, variables: [] }
+    }
     return this.#declared.get(nameOf(target.lane))
   }
 
   *[Symbol.iterator](): Iterator<{ readonly lane: Lane; readonly concurrency: number }> {
     for (const { name, concurrency } of this.#declared.values()) {
       yield { lane: `endpoint:${name}`, concurrency }
-    }
-  }
-
-  #settings(what: string, options: EndpointOptions): Policy & { readonly url: string } {
-    checkOptionNames(options, optionNames, what)
-    const headers = toHeaderList(options.headers, `headers of ${what}`)
-    if (headers.some(([name]) => name === 'content-type')) {
-      throw new InvalidOptionsError(
-        `headers of ${what}: leave 'content-type' out, it belongs to each message`,
-      )
-    }
-    const success = toStatuses(options.success, `success of ${what}`)
-    const final = toStatuses(options.final, `final of ${what}`)
-    return {
-      url: this.#checkUrl(options.url, `url of ${what}`).href,
-      headers,
-      timeoutMs: toTimeoutMs(options.timeout, `timeout of ${what}`),
-      ...(success === undefined ? {} : { success }),
-      ...(final === undefined ? {} : { final }),
-      retry: toRetrySettings(options.retry, DEFAULTS.deliveryRetry, `retry of ${what}`),
-      concurrency: toConcurrency(options.concurrency, `concurrency of ${what}`),
     }
   }
 
@@ -146,7 +147,7 @@ export class Endpoints {
     }
     if (url.username !== '' || url.password !== '') {
       throw new InvalidOptionsError(
-        `${what} holds credentials; declare an endpoint and put them into its headers, as 'authorization'`,
+        `${what} holds credentials; declare an endpoint and give them to it as auth: { basic: ['user', 'password'] }`,
       )
     }
     if (url.hash !== '') {
@@ -182,31 +183,4 @@ export class Endpoints {
 
 function nameOf(lane: Lane): string {
   return lane.slice('endpoint:'.length)
-}
-
-function toStatuses(list: readonly number[] | undefined, what: string): ReadonlySet<number> | undefined {
-  if (list === undefined) return undefined
-  if (!Array.isArray(list)) {
-    throw new InvalidOptionsError(`${what} must be a list of statuses, such as [200, 202]`)
-  }
-  for (const status of list) {
-    if (!Number.isInteger(status) || status < 200 || status > 599) {
-      throw new InvalidOptionsError(
-        `${what} holds ${JSON.stringify(status)}; a status is a whole number from 200 to 599`,
-      )
-    }
-  }
-  return new Set(list)
-}
-
-function toTimeoutMs(timeout: EndpointOptions['timeout'], what: string): number {
-  const timeoutMs = toMs(timeout ?? DEFAULTS.endpointTimeoutMs, what)
-  if (timeoutMs === 0) throw new InvalidOptionsError(`${what} must be longer than 0`)
-  return timeoutMs
-}
-
-function toConcurrency(concurrency: number | undefined, what: string): number {
-  const count = concurrency ?? DEFAULTS.endpointConcurrency
-  if (Number.isInteger(count) && count >= 1) return count
-  throw new InvalidOptionsError(`${what} must be a whole number from 1`)
 }

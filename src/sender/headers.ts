@@ -1,7 +1,11 @@
 import { InvalidOptionsError } from '../errors.js'
+import { VERSION } from './version.js'
 
 /** In the order in which they are sent, names in lower case. */
 export type HeaderList = readonly (readonly [name: string, value: string])[]
+
+/** What every request of ours says, unless an endpoint or a message says otherwise. */
+export const ourHeaders: HeaderList = [['user-agent', `longline/${VERSION}`]]
 
 /** Headers that belong to the connection or to the sender, with what to do instead. */
 const reserved: Readonly<Record<string, string>> = {

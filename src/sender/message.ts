@@ -9,6 +9,7 @@ import { encodePayload } from '../model/payload.js'
 import { encodePath, encodeQuery, toAddress } from './address.js'
 import { mergeHeaders, toHeaderList } from './headers.js'
 import type { ResolvedTarget } from './target.js'
+import { fillUrl, type UrlTemplate } from './url-template.js'
 
 /** What goes into the store. */
 export interface Outgoing {
@@ -20,7 +21,7 @@ export interface Outgoing {
 export interface Addresses {
   resolve(target: Target): ResolvedTarget
   /** The URL that a path is put behind, as it stands now. */
-  settingsFor(target: ResolvedTarget): { readonly url: string } | undefined
+  settingsFor(target: ResolvedTarget): UrlTemplate | undefined
 }
 
 const methods = ['POST', 'PUT', 'PATCH', 'DELETE']
@@ -47,12 +48,14 @@ export function toOutgoing(
   const target = endpoints.resolve(message.to)
   const path = encodePath(message.path)
   const query = encodeQuery(message.query)
-  const settings = endpoints.settingsFor(target)
-  if (settings !== undefined) toAddress(settings.url, { path, query })
-
   const payload = encodePayload(message.body, 'the body of a message')
   const contentType: [string, string][] =
     payload.contentType === undefined ? [] : [['content-type', payload.contentType]]
+  const headers = mergeHeaders(contentType, toHeaderList(message.headers, 'headers of the message'))
+  const settings = endpoints.settingsFor(target)
+  if (settings !== undefined) {
+    toAddress(fillUrl(settings, { headers, body: payload.bytes }), { path, query })
+  }
   return {
     message: {
       id: createId('msg', now),
@@ -61,7 +64,7 @@ export function toOutgoing(
       method: toMethod(message.method),
       path,
       query,
-      headers: mergeHeaders(contentType, toHeaderList(message.headers, 'headers of the message')),
+      headers,
       ...(message.type === undefined ? {} : { type: checkKey(message.type, 'the type of a message') }),
       body: payload.bytes,
       createdAt: now,

@@ -18,6 +18,7 @@ import { type Endpoint, Endpoints } from './endpoints.js'
 import { createFetchCarrier } from './fetch-carrier.js'
 import { Guard, isLoopbackHost } from './guard.js'
 import { checkMessage } from './message.js'
+import { Tokens } from './oauth2.js'
 import { keyConflict, type Sent, send, toDelivery, toSend } from './outbox.js'
 import { Reports } from './reports.js'
 import { ScopedDelivery } from './scoped-delivery.js'
@@ -62,6 +63,7 @@ export class Sender {
       clock,
       endpoints: this.#endpoints,
       carrier: this.#carrier,
+      tokens: new Tokens({ clock, carrier: this.#carrier }),
       reports: this.#reports,
       onError,
     })

@@ -6,6 +6,7 @@ import { AddressRefusedError, type CarriedRequest, type Carrier, type OpenAnswer
 import type { Guard } from './guard.js'
 import type { HeaderList } from './headers.js'
 import { LookUps, type Resolved, type ResolveName, toCodedError } from './look-ups.js'
+import type { TlsSettings } from './tls.js'
 
 // Requests over sockets of our own: the only file that resolves names or opens connections to the world.
 //
@@ -19,6 +20,8 @@ import { LookUps, type Resolved, type ResolveName, toCodedError } from './look-u
 //   T3. What the socket is connected to in the end is judged once more, before a byte is written.
 //   T4. A redirect is an answer like any other. Whoever reads no further in a body lets the connection go.
 //   T5. The look-up comes before the connection, and its wait for a turn before both: neither uses up their time.
+//   T6. Who is known to an endpoint by a certificate shares connections, and TLS sessions, with nobody who is known by
+//       another one or by none.
 
 export interface TransportParts {
   readonly guard: Pick<Guard, 'judge'>
@@ -36,18 +39,64 @@ export function createTransport({
   resolve = resolveBySystem,
 }: TransportParts): Carrier {
   const lookUps = new LookUps({ clock, timeoutMs: connectTimeoutMs, resolve })
-  const agent = new Agent({
-    connect: createConnector({ guard, connectTimeoutMs, lookUps }),
-    // An attempt has a time-out of its own.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
+  const agents = new Agents(tls => createConnector({ guard, connectTimeoutMs, lookUps, tls }))
   return {
-    carry: (request, signal) => carry(agent, request, signal),
+    carry: (request, signal) => carry(agents.for(request.tls), request, signal),
     close: () => {
       lookUps.close()
-      return agent.destroy()
+      return agents.destroy()
     },
+  }
+}
+
+/** Bounds memory. Whose agent is let go of gets another one when it is needed. */
+const MOST_AGENTS = 100
+
+/** One for each certificate, and one for who has none. */
+class Agents {
+  readonly #connectorFor: (tls: TlsSettings | undefined) => buildConnector.connector
+  readonly #plain: Agent
+  /** The one that has not been used for the longest time first. */
+  readonly #byCertificate = new Map<string, Agent>()
+  /** Let go of, with requests that are still under way. */
+  readonly #leaving = new Set<Agent>()
+
+  constructor(connectorFor: (tls: TlsSettings | undefined) => buildConnector.connector) {
+    this.#connectorFor = connectorFor
+    this.#plain = this.#open(undefined)
+  }
+
+  for(tls: TlsSettings | undefined): Agent {
+    if (tls === undefined) return this.#plain
+    const agent = this.#byCertificate.get(tls.id) ?? this.#open(tls)
+    this.#byCertificate.delete(tls.id)
+    this.#byCertificate.set(tls.id, agent)
+    const [oldest] = this.#byCertificate
+    if (this.#byCertificate.size > MOST_AGENTS && oldest !== undefined) this.#letGo(...oldest)
+    return agent
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all(
+      [this.#plain, ...this.#byCertificate.values(), ...this.#leaving].map(agent => agent.destroy()),
+    )
+  }
+
+  #open(tls: TlsSettings | undefined): Agent {
+    return new Agent({
+      connect: this.#connectorFor(tls),
+      // An attempt has a time-out of its own.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+  }
+
+  /** Its connections go when their requests have ended. */
+  #letGo(id: string, agent: Agent): void {
+    this.#byCertificate.delete(id)
+    this.#leaving.add(agent)
+    const gone = () => this.#leaving.delete(agent)
+    agent.close().then(gone, gone) // destroyed meanwhile it rejects, and is gone as well
   }
 }
 
@@ -73,7 +122,11 @@ function createConnector({
   guard,
   connectTimeoutMs,
   lookUps,
-}: Pick<TransportParts, 'guard' | 'connectTimeoutMs'> & { lookUps: LookUps }): buildConnector.connector {
+  tls,
+}: Pick<TransportParts, 'guard' | 'connectTimeoutMs'> & {
+  lookUps: LookUps
+  tls: TlsSettings | undefined
+}): buildConnector.connector {
   /** The addresses that the connection being made may use. The platform asks for them within the call that makes it. */
   let usable: readonly Resolved[] = []
   const lookup: LookupFunction = (_, options, callback) => {
@@ -84,7 +137,11 @@ function createConnector({
       else callback(null, first.address, first.family)
     })
   }
-  const connect = buildConnector({ timeout: connectTimeoutMs, lookup } as buildConnector.BuildOptions)
+  const connect = buildConnector({
+    timeout: connectTimeoutMs,
+    lookup,
+    ...(tls === undefined ? {} : { cert: tls.cert, key: tls.key, ca: tls.ca }),
+  } as buildConnector.BuildOptions)
 
   const refuseBad = (host: string, address: string) => {
     const reason = guard.judge(address)

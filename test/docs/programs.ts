@@ -21,6 +21,7 @@ const setups: Readonly<Record<string, string>> = {
   orders: "import { server, book } from '../../setups/orders.mjs'",
   time: "import { server, post, pass, links } from '../../setups/time.mjs'",
   postgres: "import { databaseUrl } from '../../setups/postgres.mjs'",
+  certificate: "import { server, cert, key } from '../../setups/certificate.mjs'",
   partner: "import { server, partner } from '../../setups/partner.mjs'",
 }
 

@@ -58,6 +58,13 @@ const printed: Record<string, string[]> = {
     'ben: flight undone',
     'ben: The run was cancelled: Ben is ill',
   ],
+  'secret-rotation.mjs': [
+    'first: 503 of who knows the old secret',
+    'second: 204 of who knows the old secret',
+    'third: 204 of who knows the new secret',
+    'first: 204 of who knows the new secret',
+    'fourth: 204 of who knows the new secret',
+  ],
   'recurring.mjs': ['the report of day 1', 'the report of day 2', 'the report of day 3', '3 runs are done'],
 }
 

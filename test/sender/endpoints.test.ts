@@ -25,10 +25,14 @@ describe('declaring an endpoint', () => {
     expect(declared().declare('app', { url })).toEqual({
       name: 'app',
       url,
+      variables: [],
       headers: [],
+      signingKeys: [],
       timeoutMs: 15_000,
+      requireEmptyResponse: false,
       retry: DEFAULTS.deliveryRetry,
       concurrency: 16,
+      breaker: { failures: 10, pauseMs: 30_000 },
     })
   })
 
@@ -54,7 +58,7 @@ describe('declaring an endpoint', () => {
     ['app', { url: 'https://' }, /absolute URL/],
     ['app', { url: 'https://user:hunter2@api.example.com' }, /credentials/],
     ['app', { url: 'https://api.example.com/#top' }, /fragment/],
-    ['app', { url, secret: 'x' }, /no option 'secret'/],
+    ['app', { url, secrets: 'hunter2' }, /no option 'secrets'/],
     ['app', { url, timeout: 0 }, /longer than 0/],
     ['app', { url, timeout: '5 seconds' }, /timeout of endpoint 'app'/],
     ['app', { url, success: [99] }, /success of endpoint 'app' holds 99/],

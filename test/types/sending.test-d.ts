@@ -1,5 +1,14 @@
 import { describe, expectTypeOf, it } from 'vitest'
-import type { Callback, CallbackServer, Delivery, EndpointAnswer, Source, Wait } from '../../src/index.js'
+import type {
+  Callback,
+  CallbackServer,
+  Delivery,
+  EndpointAnswer,
+  OAuth2,
+  Policy,
+  Source,
+  Wait,
+} from '../../src/index.js'
 
 declare const server: CallbackServer
 declare const delivery: Delivery
@@ -59,6 +68,29 @@ describe('an exchange of the server', () => {
     server.exchange('ask', {})
     // @ts-expect-error a source has it
     server.exchange('ask', { send, verify: () => true })
+  })
+})
+
+describe('an endpoint', () => {
+  const url = 'https://partner.example'
+
+  it('has one kind of credentials, and one secret or several', () => {
+    server.endpoint('partner', { url, secret: ['whsec_a', 'whsec_b'], auth: { basic: ['user', 'password'] } })
+    const oauth2: OAuth2 = { tokenUrl: url, clientId: 'us', clientSecret: 'ours' }
+    const policy: Policy = { auth: { oauth2 }, rateLimit: { count: 1, per: '1s' }, breaker: false }
+    server.endpoint('partner', { url, ...policy })
+  })
+
+  it('has no secret that may be undefined, no half of a pair, and no kind that is none', () => {
+    const missing: string | undefined = ''.at(0)
+    // @ts-expect-error a variable of the environment that is not set
+    server.endpoint('partner', { url, secret: missing })
+    // @ts-expect-error where is the password?
+    server.endpoint('partner', { url, auth: { basic: ['user'] } })
+    // @ts-expect-error there is no such kind
+    server.endpoint('partner', { url, auth: { digest: 'x' } })
+    // @ts-expect-error how often?
+    server.endpoint('partner', { url, rateLimit: { count: 1 } })
   })
 })
 
