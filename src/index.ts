@@ -28,8 +28,24 @@ export {
   UnstorableValueError,
 } from './errors.js'
 export type { Answer, ChildOptions, Source, Verdict, Verify } from './model/code.js'
+export type {
+  EndpointOptions,
+  OAuth2,
+  PolicyOptions as Policy,
+  SubscriptionOptions,
+} from './model/endpoint-options.js'
 export type { JoinOptions } from './model/joining.js'
-export type { Attempt, Content, Delivery, EndpointAnswer, Message, Target } from './model/message.js'
+export type {
+  Attempt,
+  Content,
+  Delivery,
+  EndpointAnswer,
+  Message,
+  Publication,
+  Published,
+  Target,
+  Targets,
+} from './model/message.js'
 export type { Payload } from './model/payload.js'
 export type { RawRequest, Received } from './model/received.js'
 export type { ReceiverState } from './model/receiver.js'
@@ -51,12 +67,9 @@ export type {
 } from './model/scope.js'
 export type {
   ConsumeOptions,
-  EndpointOptions,
   ListenOptions,
   Logger,
-  OAuth2,
   Observation,
-  PolicyOptions as Policy,
   ReceiverOptions,
   ServerOptions,
   SourceOptions,
@@ -65,6 +78,12 @@ export type { Consumer, Handler } from './receiver/consumer.js'
 export type { FailedCallback } from './receiver/failed.js'
 export type { Receiver } from './receiver/receiver.js'
 export type { StreamOptions } from './receiver/stream.js'
+export type { ReceiverInfo } from './receivers.js'
+export type { Deliveries, DeliveryFilter, DeliveryStreamOptions } from './sender/deliveries.js'
+export type { AttemptInfo, DeliveryInfo } from './sender/delivery-infos.js'
+export type { EndpointHealth } from './sender/endpoint-health.js'
 export type { Endpoint } from './sender/endpoints.js'
-export { CallbackServer, type Health, type ReceiverInfo } from './server.js'
+export type { SubscriptionInfo, SubscriptionState, Subscriptions } from './sender/subscriptions.js'
+export type { TopicInfo, Topics } from './sender/topics.js'
+export { CallbackServer, type Health } from './server.js'
 export type { Store } from './store/store.js'

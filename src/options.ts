@@ -43,10 +43,19 @@ export const DEFAULTS = {
   dedupeWindowMs: 7 * DAY,
   callbacksMs: 7 * DAY,
   messagesMs: 30 * DAY,
+  /** What is large in messages and answers, once they have ended. */
+  bodiesMs: 7 * DAY,
   runsMs: 30 * DAY,
   /** How long a receiver without a key answers `410` after its end; then `404`. */
   keylessMs: 30 * DAY,
   deliveryDeadlineMs: 30 * DAY,
+  /** How long an endpoint may fail before it is paused, and how far apart failures must lie to count as separate ones. */
+  failingMs: 5 * DAY,
+  strikeMs: 12 * HOUR,
+  /** How fast what has gathered is sent once a paused endpoint is resumed, and what is sent again by filter. */
+  catchUp: { count: 10, perMs: SECOND },
+  /** How much of each kind one pass does, where a server does not work by itself. */
+  passLimit: 100,
   leaseMs: 15 * SECOND,
   renewMs: 5 * SECOND,
   pollMs: SECOND,
@@ -109,9 +118,14 @@ export interface ServerOptions {
   allowPrivate?: boolean | readonly string[]
   /** Lets endpoints be `http:` outside development. */
   allowInsecure?: boolean
-  /** How long what ended is kept. Default: callbacks 7 days, messages and runs 30 days. */
-  retention?: { readonly [What in 'callbacks' | 'messages' | 'runs']?: Duration }
-  /** How long a run may only wait before it leaves memory. Default 1 s; `false` keeps it. */
+  /** How long what ended is kept. Default: callbacks 7 days, messages and runs 30 days; bodies of messages and answers 7 days. */
+  retention?: { readonly [What in 'callbacks' | 'messages' | 'bodies' | 'runs']?: Duration }
+  /**
+   * `false`: this server only accepts. Runs, messages and what is published wait for other nodes, or for `processDue`; `consume`
+   * is refused. Default `true`.
+   */
+  work?: boolean
+  /** How long a run may only wait before it leaves memory. Default 1 s; `false` keeps it. Without `work` it leaves at once. */
   parkAfter?: Duration | false
   logger?: Logger
   /** For metrics and traces: every accept, hand-out, attempt and end, after it is durable. */
@@ -167,89 +181,6 @@ export interface ConsumeOptions<T> {
   key?: (callback: Received<T>) => string
 }
 
-/**
- * OAuth 2 client credentials (RFC 6749, section 4.4): a token is fetched before the first attempt, used until shortly
- * before its end, and fetched anew when the endpoint answers `401`. Fetching it is part of the attempt and of its
- * `timeout`; when there is none, the attempt has failed, and is tried again by the schedule.
- */
-export interface OAuth2 {
-  /** Where tokens are fetched, by `POST`. The same rules hold for it as for the `url` of an endpoint. */
-  tokenUrl: string
-  clientId: string
-  /** Sent to `tokenUrl` alone, as HTTP Basic authentication. */
-  clientSecret: string
-  /** What the token is asked for, several separated by spaces. Default: what the server gives. */
-  scope?: string
-  /** Whom the token is for, where the server wants to know. */
-  audience?: string
-}
-
-/** By what we are known to an endpoint; one of them. Of the same name, a message's own header goes before it. */
-export type AuthOptions =
-  /** `authorization: Basic …`, of a user and a password, which may be empty. */
-  | { basic: readonly [user: string, password: string] }
-  /** `authorization: Bearer …`. */
-  | { bearer: string }
-  /** A header of its own, such as `['x-api-key', '…']`. */
-  | { header: readonly [name: string, value: string] }
-  | { oauth2: OAuth2 }
-
-/** A client certificate. Each is a text in PEM; certificates may be a chain, the own one first. */
-export interface TlsOptions {
-  cert: string
-  /** Not encrypted. */
-  key: string
-  /** Who may have issued the endpoint's certificate. Default: whom the platform trusts, who is then not trusted any more. */
-  ca?: string
-}
-
-/**
- * How messages are sent to one endpoint. Read at each attempt: declared anew, it holds for what waits, too. Whatever
- * makes no sense is an `InvalidOptionsError` when it is declared, and no message of ours quotes a secret.
- */
-export interface PolicyOptions {
-  /** Sent with each message; of the same name, the message's own goes before it. Credentials belong into `auth`. */
-  headers?: Record<string, string>
-  /**
-   * What signs each attempt, as Standard Webhooks has it: `whsec_` and 24 to 64 bytes in base64 (HMAC-SHA256), or `whsk_` and
-   * an ed25519 private key. Of several, each signs: that is how one is replaced by the next. Default: nothing is signed.
-   * Given and `undefined` or empty it is an error, so that a missing variable of the environment turns no signature off.
-   */
-  secret?: string | readonly string[]
-  /** Default: none. */
-  auth?: AuthOptions
-  /** For the whole attempt, connecting and fetching a token included. Default 15 s; connecting alone has 5 s. */
-  timeout?: Duration
-  /** Statuses that count as delivered. Default: 200 to 299. */
-  success?: readonly number[]
-  /** Statuses after which nothing is tried again. Default: 400 to 499 without 408, 409, 425 and 429. */
-  final?: readonly number[]
-  /** Default: ten tries over three days. */
-  retry?: Retry
-  /** Success only with an empty answer: one with a body is a failed attempt, also where its status is success. Default `false`. */
-  requireEmptyResponse?: boolean
-  /**
-   * After so many failed attempts in a row, nothing is sent for a while. Default: ten failures, 30 s; `false` never
-   * pauses.
-   */
-  breaker?: false | { failures?: number; pause?: Duration }
-  /** A client certificate, for endpoints that ask for one. Needs an `https:` URL. Default: none. */
-  tls?: TlsOptions
-  /** At most so many attempts begin in so much time. Default: no limit. */
-  rateLimit?: { count: number; per: Duration }
-  /** Attempts under way at the same moment, on this node. Default 16. */
-  concurrency?: number
-}
-
-export interface EndpointOptions extends PolicyOptions {
-  /**
-   * Messages' paths are appended to it. In its path and query, `{name}` and `{order.id}` stand for what the JSON payload
-   * of the message has there, encoded, one segment each; a message without it is refused when it is sent. A brace that
-   * is meant as such is written `%7B`.
-   */
-  url: string
-}
-
 export interface ServerSettings {
   readonly prefix: string
   readonly publicUrl: () => string
@@ -257,7 +188,9 @@ export interface ServerSettings {
   readonly allowInsecure: boolean
   readonly callbacksMs: number
   readonly messagesMs: number
+  readonly bodiesMs: number
   readonly runsMs: number
+  readonly work: boolean
   readonly parkAfterMs: number | false
   readonly logger: Logger
   readonly observe: (event: Observation) => void
@@ -273,6 +206,7 @@ export const serverOptionNames: readonly string[] = [
   'allowPrivate',
   'allowInsecure',
   'retention',
+  'work',
   'parkAfter',
   'logger',
   'observe',
@@ -301,7 +235,10 @@ export function toServerSettings(options: ServerOptions, publicUrl: () => string
     )
   }
   if (options.retention !== undefined)
-    checkOptionNames(options.retention, ['callbacks', 'messages', 'runs'], 'retention')
+    checkOptionNames(options.retention, ['callbacks', 'messages', 'bodies', 'runs'], 'retention')
+  if (options.work !== undefined && typeof options.work !== 'boolean') {
+    throw new InvalidOptionsError('work must be true or false')
+  }
   const logger = safeLogger(options.logger ?? CONSOLE)
   return {
     prefix,
@@ -310,7 +247,9 @@ export function toServerSettings(options: ServerOptions, publicUrl: () => string
     allowInsecure: options.allowInsecure ?? false,
     callbacksMs: toMs(options.retention?.callbacks ?? DEFAULTS.callbacksMs, 'retention.callbacks'),
     messagesMs: toMs(options.retention?.messages ?? DEFAULTS.messagesMs, 'retention.messages'),
+    bodiesMs: toMs(options.retention?.bodies ?? DEFAULTS.bodiesMs, 'retention.bodies'),
     runsMs: toMs(options.retention?.runs ?? DEFAULTS.runsMs, 'retention.runs'),
+    work: options.work ?? true,
     parkAfterMs:
       options.parkAfter === false ? false : toMs(options.parkAfter ?? DEFAULTS.parkAfterMs, 'parkAfter'),
     logger,

@@ -7,6 +7,7 @@ import { Sources } from './intake/sources.js'
 import type { ChildOptions } from './model/code.js'
 import type { Leftover } from './model/receiver.js'
 import { DEFAULTS, type ServerSettings, toReceiverUrl } from './options.js'
+import { declareProofVisits } from './proof-visits.js'
 import { Exchanges } from './receiver/exchanges.js'
 import { Mailboxes } from './receiver/mailboxes.js'
 import { createCallbackScopes } from './scope/callback-scopes.js'
@@ -62,7 +63,8 @@ export async function assemble(
     prepareRun: (workflow, key, input) => workflows.prepare(workflow, key, input),
     schemaFor: receiver => sources.schemaFor(receiver),
   })
-  const sender = new Sender({ session, watch, settings, epoch })
+  const { toUrl: toVisitUrl } = declareProofVisits({ session, settings, sources })
+  const sender = new Sender({ session, watch, settings, epoch, toVisitUrl })
   const toReceiver = (options: ChildOptions<unknown>) => {
     const { patch, code } = toReceiverSettings(options, sources)
     return {
@@ -97,6 +99,8 @@ export async function assemble(
     accept: (receiver, data, options) => intake.accept(receiver, data, options),
     respond: (receiver, callback, answer) => intake.respond(receiver, callback, answer),
     toSend: message => sender.toSend(message),
+    toPublish: publication => sender.toPublish(publication),
+    toPublished: messageId => sender.toPublished(messageId),
     toRedelivery: () => sender.toRedelivery(),
     toDelivery: (sent, waits) => sender.toScopedDelivery(sent, waits),
     leave: receiverId => {
@@ -130,7 +134,8 @@ export async function assemble(
     scope: scopeParts,
     workflows,
     epoch,
-    parkAfterMs: settings.parkAfterMs,
+    // A pass is over when its runs only wait.
+    parkAfterMs: settings.work ? settings.parkAfterMs : 0,
     logger,
     observe,
   })
@@ -143,23 +148,28 @@ export async function assemble(
     renewMs,
     sweepMs,
     maxCrashes: DEFAULTS.maxCrashes,
+    failingMs: DEFAULTS.failingMs,
     retention: {
       callbacksMs: settings.callbacksMs,
       messagesMs: settings.messagesMs,
+      bodiesMs: settings.bodiesMs,
       runsMs: settings.runsMs,
       keylessMs: DEFAULTS.keylessMs,
     },
     onLeftover,
     onDropped: dropped => logger.warn(dropped, 'retention let go of callbacks that nobody has handled'),
-    onExpired: deliveryIds => sender.expired(deliveryIds),
+    onDied: (deliveryIds, reason) => sender.died(deliveryIds, reason),
+    onTroubled: lane => sender.troubled(lane),
     onLost: () => {
       mailboxes.abandon(new LeaseLostError())
       runner.abandon(new LeaseLostError())
     },
     onError,
   })
-  sender.start()
-  runner.start()
+  if (settings.work) {
+    sender.start()
+    runner.start()
+  }
   return {
     ...{ settings, session, watch, node, sources, mailboxes, exchanges },
     ...{ intake, sender, workflows, runner },

@@ -1,24 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { closeParts } from './closing.js'
 import { checkKey } from './core/bytes.js'
 import { type Duration, toMs } from './core/duration.js'
-import { createId, createToken } from './core/ids.js'
-import { checkOptionNames } from './core/option-names.js'
 import type { Wait } from './core/wait.js'
-import { within } from './core/within.js'
 import { Declarations } from './declarations.js'
-import { InvalidOptionsError, ServerClosedError, TimeoutError } from './errors.js'
+import { InvalidOptionsError, ServerClosedError } from './errors.js'
 import { type Listener, openListener } from './intake/listener.js'
-import { toReceiverSettings } from './intake/receiver-settings.js'
 import type { Source } from './model/code.js'
+import type { EndpointOptions } from './model/endpoint-options.js'
 import type { JoinOptions } from './model/joining.js'
-import type { Delivery, Message } from './model/message.js'
-import type { ReceiverRecord, ReceiverState, ReceiverSummary } from './model/receiver.js'
+import type { Delivery, Message, Publication, Published } from './model/message.js'
+import type { ReceiverRecord, ReceiverState } from './model/receiver.js'
 import type { Callback, ExchangeOptions, Run, Workflow, WorkflowOptions } from './model/scope.js'
 import { openStore } from './open-store.js'
 import {
   checkPublicUrl,
   DEFAULTS,
-  type EndpointOptions,
   type ListenOptions,
   type ReceiverOptions,
   type ServerOptions,
@@ -27,22 +24,14 @@ import {
   toServerSettings,
 } from './options.js'
 import { assemble, type Parts } from './parts.js'
+import { Passes, type PassOptions } from './passes.js'
 import { type Receiver, ReceiverHandle } from './receiver/receiver.js'
+import { listReceivers, type ReceiverInfo, type SpawnArguments, spawnReceiver } from './receivers.js'
 import { checkUnscoped } from './scope/callback-scopes.js'
+import type { Deliveries } from './sender/deliveries.js'
 import type { Endpoint } from './sender/endpoints.js'
-
-/** A receiver in the registry, open or ended. */
-export interface ReceiverInfo {
-  readonly id: string
-  readonly key?: string
-  readonly url: string
-  readonly state: ReceiverState
-  /** Callbacks not acknowledged: waiting, delayed, or in somebody's hands. */
-  readonly unread: number
-  readonly failed: number
-  /** When the oldest unread one was accepted. */
-  readonly oldest?: Date
-}
+import type { Subscriptions } from './sender/subscriptions.js'
+import type { Topics } from './sender/topics.js'
 
 export interface Health {
   /** The store answers, and the server is not closing. */
@@ -68,6 +57,7 @@ export class CallbackServer implements AsyncDisposable {
   readonly #declarations: Declarations
   #listener: Listener | undefined
   #closing: Promise<void> | undefined
+  readonly #passes: Passes
   /** The grace is over: what is begun now would not end. */
   #stopped = false
   /** Bound: `export const POST = server.fetch`. Answers `404` for a path that is not ours. */
@@ -84,6 +74,7 @@ export class CallbackServer implements AsyncDisposable {
     this.#declarations = new Declarations(parts.settings.logger)
     this.fetch = request => parts.intake.fetch(request)
     this.node = (request, response, next) => parts.intake.node(request, response, next)
+    this.#passes = new Passes(parts, () => !this.#stopped)
   }
 
   /**
@@ -212,45 +203,14 @@ export class CallbackServer implements AsyncDisposable {
   spawn<T = unknown>(key: string, options?: ReceiverOptions<T> & { reopen?: boolean }): Promise<Receiver<T>>
   async spawn<T>(...given: SpawnArguments<T>): Promise<Receiver<T>> {
     this.#checkOpen()
-    const [key, options] = toSpawnArguments(given)
-    if (key === undefined)
-      checkUnscoped('server.spawn() without a key', 'give it a key, or use spawn of the scope')
-    const { session, settings, sources, node } = this.#parts
-    const { patch, code } = toReceiverSettings(options, sources)
-    const now = settings.clock.now()
-    const outcome = await session.spawn({
-      id: createId('rcv', now),
-      token: createToken(),
-      now,
-      patch,
-      reopen: options.reopen ?? false,
-      ...(key === undefined ? { epoch: node.epoch } : { key }),
-    })
-    if (outcome.type === 'conflict') throw new InvalidOptionsError(outcome.message)
-    const { receiver } = outcome
-    sources.attach(receiver.id, code)
+    const receiver = await spawnReceiver(this.#parts, given)
     return this.#handle<T>(receiver)
   }
 
   /** The registry: every receiver, open or ended, in order of creation. */
   async *receivers(filter: { key?: string; state?: ReceiverState } = {}): AsyncGenerator<ReceiverInfo> {
     this.#checkOpen()
-    checkOptionNames(filter, ['key', 'state'], 'The filter')
-    const { session, settings } = this.#parts
-    const limit = 100
-    let after: string | undefined
-    while (true) {
-      const now = settings.clock.now()
-      const page = await session.listReceivers({
-        now,
-        limit,
-        ...filter,
-        ...(after === undefined ? {} : { after }),
-      })
-      for (const summary of page) yield this.#toInfo(summary)
-      after = page.at(-1)?.id
-      if (after === undefined || page.length < limit) return
-    }
+    yield* listReceivers(this.#parts, filter)
   }
 
   /**
@@ -269,6 +229,45 @@ export class CallbackServer implements AsyncDisposable {
     }
     const [key, message, options] = given
     return await this.#parts.sender.send(checkKey(key, 'The key of a message'), message, options)
+  }
+
+  /**
+   * One message to many. To a topic, it resolves when the message and its place in the list of subscriptions are durable:
+   * whoever subscribes later does not get it. To a list, when all its deliveries are.
+   *
+   * ```ts
+   * await server.publish('book/7/created', { topic: 'book.created', body: { id: 7 } })
+   * ```
+   *
+   * @throws InvalidOptionsError for a topic, a target or a body that cannot be.
+   * @throws KeyConflictError when the key has a publication to something else.
+   */
+  publish(publication: Publication): Promise<Published>
+  publish(key: string, publication: Publication, options?: JoinOptions): Promise<Published>
+  async publish(
+    ...given: [Publication] | [string, Publication, (JoinOptions | undefined)?]
+  ): Promise<Published> {
+    if (given.length === 1) {
+      checkUnscoped('server.publish() without a key', 'give it a key, or use publish of the scope')
+      return await this.#parts.sender.publish(undefined, given[0])
+    }
+    const [key, publication, options] = given
+    return await this.#parts.sender.publish(checkKey(key, 'The key of a publication'), publication, options)
+  }
+
+  /** Named streams of messages. */
+  get topics(): Topics {
+    return this.#parts.sender.topics
+  }
+
+  /** Who wants which topic. */
+  get subscriptions(): Subscriptions {
+    return this.#parts.sender.subscriptions
+  }
+
+  /** What became of messages: lists, streams, dead letters, and sending again. */
+  get deliveries(): Deliveries {
+    return this.#parts.sender.deliveries
   }
 
   /**
@@ -328,51 +327,38 @@ export class CallbackServer implements AsyncDisposable {
   }
 
   /**
+   * One pass over what is due, for those who have a scheduler of their own (`work: false`): each attempt, each batch of a
+   * publication, each run, until it has ended or only waits. What falls due of it is for the next pass. `limit` is for
+   * each kind; default 100.
+   *
+   * ```ts
+   * export const GET = async () => Response.json(await server.processDue())
+   * ```
+   *
+   * @throws InvalidOptionsError on a server that works by itself.
+   */
+  processDue(options: PassOptions = {}): Promise<{ processed: number }> {
+    return this.#passes.next(options)
+  }
+
+  /**
    * Takes up no new work; accepts on, while handlers finish, for `grace` (5 s); then stops. What is still in hand goes
    * back, uncounted. Loses nothing.
    */
   async close({ grace = DEFAULTS.graceMs }: { grace?: Duration } = {}): Promise<void> {
     const graceMs = toMs(grace, 'grace')
-    this.#closing ??= this.#close(graceMs)
+    this.#closing ??= closeParts(this.#parts, {
+      graceMs,
+      listener: this.#listener,
+      onStopped: () => {
+        this.#stopped = true
+      },
+    })
     await this.#closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  async #close(graceMs: number): Promise<void> {
-    const { settings, session, watch, node, mailboxes, exchanges, intake, sender, workflows, runner } =
-      this.#parts
-    const { clock } = settings
-    const deadline = clock.monotonic() + graceMs
-    const untilDeadline = (work: Promise<unknown>) =>
-      within(clock, Math.max(0, deadline - clock.monotonic()), 'closing', work)
-    // One step that fails must not keep the others from ending what they own.
-    const step = async (work: () => Promise<unknown> | undefined) => {
-      try {
-        await work()
-      } catch (err) {
-        if (!(err instanceof TimeoutError))
-          settings.logger.error({ err }, 'something failed while the server closed')
-      }
-    }
-
-    mailboxes.stop()
-    exchanges.close()
-    await step(() => untilDeadline(Promise.all([mailboxes.finished(), sender.finish(), runner.finish()])))
-    this.#stopped = true
-    intake.refuse()
-    this.#listener?.stop()
-    await step(() => untilDeadline(intake.drain()))
-    mailboxes.close()
-    await step(() => runner.close())
-    workflows.close()
-    await step(() => sender.close())
-    await step(() => node.leave())
-    watch.close()
-    await step(() => this.#listener?.close())
-    await step(() => session.close())
   }
 
   #checkOpen(): void {
@@ -390,47 +376,23 @@ export class CallbackServer implements AsyncDisposable {
       checkOpen: () => this.#checkOpen(),
       checkUnscoped: what =>
         checkUnscoped(what, 'read it outside, or read a receiver that the scope has spawned'),
+      checkWorking: () => {
+        if (settings.work) return
+        throw new InvalidOptionsError(
+          'This server only accepts (work: false); consume on a node that works, and read single callbacks here with next()',
+        )
+      },
       isOpen: () => !this.#stopped,
       onClosed: () => {
         if (receiver.key === undefined) sources.retire(receiver)
       },
     })
   }
-
-  #toInfo({ id, key, token, state, unread, failed, oldest }: ReceiverSummary): ReceiverInfo {
-    return {
-      id,
-      ...(key === undefined ? {} : { key }),
-      url: toReceiverUrl(this.#parts.settings, token),
-      state,
-      unread,
-      failed,
-      ...(oldest === undefined ? {} : { oldest: new Date(oldest) }),
-    }
-  }
 }
 
 type WorkflowArguments<In, I, O> =
   | [handler: (run: Run, input: I) => Promise<O>]
   | [options: WorkflowOptions<In, I>, handler: (run: Run, input: I) => Promise<O>]
-
-type KeyedOptions<T> = ReceiverOptions<T> & { reopen?: boolean }
-type SpawnArguments<T> = [first?: string | ReceiverOptions<T>, options?: KeyedOptions<T>]
-
-/** A key that is missing by accident must not cost the receiver its key, nor its checks. */
-function toSpawnArguments<T>(given: SpawnArguments<T>): [key: string | undefined, options: KeyedOptions<T>] {
-  const [first, options = {}] = given
-  if (first !== undefined && typeof first !== 'string' && typeof first !== 'object') {
-    throw new InvalidOptionsError(
-      `The key of a receiver must be a text, such as spawn('orders/7'); got a ${typeof first}`,
-    )
-  }
-  if (typeof first === 'string') return [checkKey(first, 'The key of a receiver'), options]
-  if (given.length <= 1) return [undefined, first ?? {}]
-  throw new InvalidOptionsError(
-    'The key of a receiver must be a text; leave it out for a receiver without a key',
-  )
-}
 
 /** Nobody but this machine is told a loopback URL, so nobody else has to get in. */
 function isLocal(publicUrl: string | (() => string) | undefined): boolean {

@@ -1,3 +1,5 @@
+import type { SubscriptionRecord } from './subscription.js'
+
 /**
  * The life of one delivery.
  *
@@ -11,17 +13,28 @@
  */
 export type DeliveryStatus = 'due' | 'sending' | 'delivered' | 'dead'
 
-/** Why a delivery is dead: its policy was spent, its answer was final, it could never be sent, … */
-export type DeathReason = 'exhausted' | 'rejected' | 'refused' | 'cancelled' | 'expired'
+/** Why a delivery is dead: its policy was spent, its answer was final, it could never be sent, its subscription is gone, … */
+export type DeathReason = 'exhausted' | 'rejected' | 'refused' | 'cancelled' | 'expired' | 'unsubscribed'
 
-/** Where a delivery queues: a declared endpoint by its name, or the origin of a URL that was written out. */
-export type Lane = `endpoint:${string}` | `origin:${string}`
+/**
+ * Where a delivery queues: a declared endpoint by its name, the origin of a URL that was written out, a subscription by
+ * its id, or the proof that a subscription's endpoint has to give before anything else is sent to it.
+ */
+export type Lane = `endpoint:${string}` | `origin:${string}` | `subscription:${string}` | `proof:${string}`
+
+/** Whom a message is for: one lane, the subscribers of a topic, or a list. */
+export type Addressee = Lane | `topic:${string}` | 'list:'
+
+/** The subscription that a lane belongs to. */
+export function subscriptionIdOf(lane: Addressee): string | undefined {
+  return /^(?:subscription|proof):(.*)$/s.exec(lane)?.[1]
+}
 
 export interface MessageRecord {
   readonly id: string
   readonly key?: string
-  readonly lane: Lane
-  /** The whole URL, when the message was not sent to an endpoint by name. */
+  readonly lane: Addressee
+  /** The whole URL, when the message was sent to one that was written out. */
   readonly url?: string
   readonly method: string
   /** Encoded, to be appended to the endpoint's URL: `''` or `/orders/7`. */
@@ -31,8 +44,15 @@ export interface MessageRecord {
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly type?: string
   readonly body: Uint8Array
+  /** Retention has let go of the body; what is left of it is empty. */
+  readonly stripped?: true
+  /** It tells how that delivery ended, and of its own end nobody is told. */
+  readonly follows?: string
   readonly createdAt: number
 }
+
+/** A message with one target. */
+export type AddressedMessage = MessageRecord & { readonly lane: Lane }
 
 /** Whether two messages go to the same endpoint, or to the same written-out URL. */
 export function hasSameTarget(
@@ -46,6 +66,8 @@ export interface DeliveryRecord {
   readonly id: string
   readonly messageId: string
   readonly lane: Lane
+  /** The whole URL, in a lane of written-out ones. */
+  readonly url?: string
   readonly status: DeliveryStatus
   readonly dueAt: number
   /** Past it the delivery is dead, whatever it was waiting for. */
@@ -54,12 +76,16 @@ export interface DeliveryRecord {
   readonly firstAttemptAt?: number
   readonly endedAt?: number
   readonly reason?: DeathReason
+  /** The delivery by which its message was sent again. */
+  readonly redeliveredAs?: string
 }
 
 export interface ClaimedDelivery {
   readonly delivery: DeliveryRecord
   readonly message: MessageRecord
   readonly fence: number
+  /** Of a lane that belongs to one, as it stands now. */
+  readonly subscription?: SubscriptionRecord
 }
 
 export interface DeliveryClaim {
@@ -81,7 +107,27 @@ export interface AttemptRecord {
   readonly durationMs: number
   readonly status?: number
   readonly error?: string
+  /** What kind of error: a word for statistics. */
+  readonly errorClass?: ErrorClass
+  /** As it left, without what is secret in it. Absent when nothing left. */
+  readonly request?: RequestRecord
   readonly answer?: AnswerRecord
+}
+
+export type ErrorClass =
+  | 'timeout'
+  | 'connection'
+  | 'tls'
+  | 'name'
+  | 'credentials'
+  | 'refused'
+  | 'answer'
+  | 'other'
+
+export interface RequestRecord {
+  readonly method: string
+  readonly url: string
+  readonly headers: readonly (readonly [name: string, value: string])[]
 }
 
 /** What becomes of a delivery after an attempt. */

@@ -60,6 +60,7 @@ function isForgotten(memory: Memory, isBlamed: boolean): boolean {
   switch (memory.verb) {
     case 'spawn':
     case 'send':
+    case 'publish':
     case 'start':
       return false
     case 'step':

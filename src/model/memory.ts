@@ -54,6 +54,7 @@ export function hasBegun(memory: Memory): memory is Exclude<Memory, NotBegun> {
 export type Memory =
   | { readonly verb: 'spawn'; readonly receiver: ReceiverRecord }
   | { readonly verb: 'send'; readonly messageId: string; readonly deliveryId: string }
+  | { readonly verb: 'publish'; readonly messageId: string }
   | { readonly verb: 'start'; readonly runId: string; readonly workflow: string; readonly key: string }
   | { readonly verb: 'step'; readonly result: Result }
   | { readonly verb: 'race' | 'any'; readonly decision: Decision }
@@ -63,7 +64,7 @@ export type Memory =
   | NotBegun
 
 export interface NotBegun {
-  readonly verb: 'spawn' | 'send' | 'start' | 'step' | 'race' | 'any' | 'exchange'
+  readonly verb: 'spawn' | 'send' | 'publish' | 'start' | 'step' | 'race' | 'any' | 'exchange'
   readonly end: Cancel
 }
 

@@ -12,7 +12,7 @@ export interface Content {
   body?: Payload
   /** Of a header that the endpoint has as well, this one is sent. */
   headers?: Record<string, string>
-  /** Names the event. */
+  /** Names the event: it is sent as `longline-type`. Of what is published to a topic it is the topic, if it is not given. */
   type?: string
   /** Holds the first attempt back. */
   after?: Duration | Date
@@ -28,10 +28,21 @@ export interface Message extends Content {
   query?: Record<string, string>
 }
 
-/**
- * One HTTP try. Without a status there was no answer, and `error` says why; with one, why it was no success although its
- * status says so.
- */
+/** One message to many: the subscribers of a topic, or a list; a function is asked once, during `publish`. */
+export type Publication = Content & ({ topic: string } | { to: Targets | (() => Targets | Promise<Targets>) })
+export type Targets = readonly Target[]
+
+/** A message to many, which is in the store. */
+export interface Published {
+  readonly messageId: string
+  /**
+   * Those that there are by now. To a list, all of them; to a topic they follow in batches, and whoever unsubscribed meanwhile,
+   * or wants something else, has none.
+   */
+  deliveries(): AsyncIterable<Delivery>
+}
+
+/** One HTTP try. Without a status there was no answer, and `error` says why. */
 export interface Attempt {
   readonly at: Date
   readonly durationMs: number

@@ -5,7 +5,7 @@ import type { Branches, Winner } from '../core/race.js'
 import type { Wait, WaitOptions } from '../core/wait.js'
 import type { Answer, ChildOptions } from './code.js'
 import type { JoinOptions } from './joining.js'
-import type { Delivery, Message } from './message.js'
+import type { Delivery, Message, Publication, Published } from './message.js'
 import type { Payload } from './payload.js'
 import type { Received } from './received.js'
 
@@ -52,6 +52,8 @@ export interface Scope {
   spawn<T = unknown>(key: string, options?: ChildOptions<T>): Promise<ScopeReceiver<T>>
   /** Resolves when the message is durable; there is one, however often the scope is entered. */
   send(key: string, message: Message): Promise<Delivery>
+  /** To the subscribers of a topic, or to a list; the function of a list is asked once. */
+  publish(key: string, publication: Publication): Promise<Published>
   /**
    * A receiver, a message with its URL, and a wait for the answer, as one durable move.
    *

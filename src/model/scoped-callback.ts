@@ -3,7 +3,7 @@ import type { Branches, Winner } from '../core/race.js'
 import type { Wait } from '../core/wait.js'
 import type { CallbackRecord } from './callback.js'
 import type { Answer, ChildOptions } from './code.js'
-import type { Delivery, Message } from './message.js'
+import type { Delivery, Message, Publication, Published } from './message.js'
 import { StoredCallback } from './received.js'
 import type {
   Callback,
@@ -41,6 +41,10 @@ export abstract class ScopedCallback<T> extends StoredCallback<T> implements Cal
 
   send(key: string, message: Message): Promise<Delivery> {
     return this.#verbs.send(key, message)
+  }
+
+  publish(key: string, publication: Publication): Promise<Published> {
+    return this.#verbs.publish(key, publication)
   }
 
   exchange<C = unknown, F = never>(

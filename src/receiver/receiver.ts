@@ -80,6 +80,8 @@ export interface ReceiverParts {
   readonly isOpen: () => boolean
   /** Throws within the code of a scope, where what is read here would not be read again. */
   readonly checkUnscoped: (what: string) => void
+  /** Throws where nothing is consumed: on a server that only accepts. */
+  readonly checkWorking: () => void
   readonly onClosed: () => void
 }
 
@@ -125,8 +127,9 @@ export class ReceiverHandle<T> implements Receiver<T> {
   consume(options: ConsumeOptions<T>, handler: Handler<T>): Consumer
   consume(...given: [Handler<T>] | [ConsumeOptions<T>, Handler<T>]): Consumer {
     const [options, handler] = given.length === 1 ? [{}, given[0]] : given
-    const { mailboxes, checkUnscoped } = this.#parts
+    const { mailboxes, checkUnscoped, checkWorking } = this.#parts
     checkUnscoped('Consuming a receiver of the server')
+    checkWorking()
     return new Slots<T>(mailboxes, this.#receiver, options, handler)
   }
 

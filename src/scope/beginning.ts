@@ -1,7 +1,7 @@
 import { createId, createToken } from '../core/ids.js'
 import { InvalidOptionsError } from '../errors.js'
 import type { Begun, MemoryKey, Verb } from '../model/memory.js'
-import type { Message } from '../model/message.js'
+import type { Message, Publication } from '../model/message.js'
 import type { SettingsPatch } from '../model/receiver.js'
 import type { StartRunInput } from '../store/running.js'
 import type { BegunExchange, Conflict, Known, NewReceiver } from '../store/scoping.js'
@@ -46,6 +46,24 @@ export async function sendNew(
   )
   const { messageId, deliveryId } = outcome
   const memory = { verb: 'send', messageId, deliveryId } as const
+  entry.memory.put(at, memory)
+  return memory
+}
+
+export async function publishNew(
+  entry: ScopeEntry,
+  at: MemoryKey,
+  { toPublish, publication }: { toPublish: ScopeParts['toPublish']; publication: Publication },
+): Promise<Begun<'publish'>> {
+  await entry.throwCancelAt(at, 'publish')
+  const publish = await toPublish(publication)
+  const { session } = entry.parts
+  const { messageId } = began(
+    at,
+    'publish',
+    await entry.tell(now => session.publishInScope({ entry: entry.entry, at, publish, now })),
+  )
+  const memory = { verb: 'publish', messageId } as const
   entry.memory.put(at, memory)
   return memory
 }

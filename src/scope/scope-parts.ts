@@ -2,11 +2,12 @@ import type { Wait, WaitOptions } from '../core/wait.js'
 import type { CallbackRecord } from '../model/callback.js'
 import type { Answer, ChildOptions } from '../model/code.js'
 import type { WaitEnd } from '../model/memory.js'
-import type { Delivery, Message, RememberedWaits } from '../model/message.js'
+import type { Delivery, Message, Publication, Published, RememberedWaits } from '../model/message.js'
 import type { Payload } from '../model/payload.js'
 import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
 import type { RunName, RunRecord } from '../model/run.js'
 import type { RunHandle, StartOptions } from '../model/scope.js'
+import type { PublishInput } from '../store/publishing.js'
 import type { StartRunInput } from '../store/running.js'
 import type { NewDelivery, SendInput } from '../store/sending.js'
 import type { EntryParts } from './scope-entry.js'
@@ -42,6 +43,9 @@ export interface ScopeParts extends EntryParts {
    * @throws InvalidOptionsError, EndpointRefusedError for one that cannot be sent.
    */
   readonly toSend: (message: Message) => SendInput
+  /** The same for one to many. Its list may be asked for first. */
+  readonly toPublish: (publication: Publication) => Promise<PublishInput>
+  readonly toPublished: (messageId: string) => Published
   /** Another delivery of a message that is in the store. */
   readonly toRedelivery: () => NewDelivery
   /** A delivery whose waits are remembered by a scope. */

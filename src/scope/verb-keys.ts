@@ -9,6 +9,7 @@ export type KeyedVerb = Exclude<Verb, 'wait'>
 export const CALLS: Readonly<Record<KeyedVerb, string>> = {
   spawn: "spawn('answers')",
   send: "send('inform', { to, body })",
+  publish: "publish('announce', { topic, body })",
   exchange: "exchange('pay', { send: url => ({ to, body: { callback_url: url } }) })",
   start: "start('child', workflow, input)",
   step: "step('charge', () => …)",

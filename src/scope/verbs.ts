@@ -7,7 +7,7 @@ import type { Wait, WaitOptions } from '../core/wait.js'
 import { InvalidOptionsError, ReceiverClosedError, RunCancelledError } from '../errors.js'
 import type { ChildOptions } from '../model/code.js'
 import { isToResend, type MemoryKey, type WaitEnd } from '../model/memory.js'
-import type { Delivery, Message, RememberedWaits } from '../model/message.js'
+import type { Delivery, Message, Publication, Published, RememberedWaits } from '../model/message.js'
 import type { ReceiverRecord } from '../model/receiver.js'
 import type {
   Callback,
@@ -20,7 +20,7 @@ import type {
   StepOptions,
   Workflow,
 } from '../model/scope.js'
-import { exchangeAgain, exchangeNew, sendNew, spawnNew, startNew } from './beginning.js'
+import { exchangeAgain, exchangeNew, publishNew, sendNew, spawnNew, startNew } from './beginning.js'
 import { Numbers } from './numbers.js'
 import { OwnReceiver } from './own-receiver.js'
 import { raceInScope } from './racing.js'
@@ -90,6 +90,21 @@ export class ScopeVerbs implements Scope {
       const sent =
         (await this.#entry.recall(at, 'send')) ?? (await sendNew(this.#entry, at, { toSend, message }))
       return this.#toDelivery(at, { id: sent.deliveryId, messageId: sent.messageId })
+    })
+  }
+
+  publish(key: string, publication: Publication): Promise<Published> {
+    return this.#returns('publish', key, this.#publish(key, publication))
+  }
+
+  async #publish(key: string, publication: Publication): Promise<Published> {
+    const at = this.#use(key, 'publish')
+    const { toPublish, toPublished } = this.#parts
+    return await this.#entry.perform(async () => {
+      const published =
+        (await this.#entry.recall(at, 'publish')) ??
+        (await publishNew(this.#entry, at, { toPublish, publication }))
+      return toPublished(published.messageId)
     })
   }
 

@@ -6,8 +6,11 @@ import type { EndpointAnswer } from '../model/message.js'
 /** The answer to the last attempt that had one. */
 export function lastAnswer(attempts: readonly AttemptRecord[]): EndpointAnswer | undefined {
   const attempt = attempts.findLast(({ status, answer }) => status !== undefined && answer !== undefined)
-  if (attempt?.status === undefined || attempt.answer === undefined) return undefined
-  const { status, answer } = attempt
+  return attempt && toEndpointAnswer(attempt)
+}
+
+export function toEndpointAnswer({ status, answer }: AttemptRecord): EndpointAnswer | undefined {
+  if (status === undefined || answer === undefined) return undefined
   return {
     status,
     headers: new Headers(answer.headers.map(([name, value]): [string, string] => [name, value])),

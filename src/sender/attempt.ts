@@ -1,5 +1,6 @@
 import { after, type Clock } from '../core/clock.js'
 import { formatMs } from '../core/duration.js'
+import type { ErrorClass } from '../model/delivery.js'
 import {
   AddressRefusedError,
   type CarriedAnswer,
@@ -8,14 +9,19 @@ import {
   readBeginning,
   unlessAborted,
 } from './carrier.js'
-import { describeNetworkError } from './network-errors.js'
+import { classOf, describeNetworkError } from './network-errors.js'
 import { TokenError } from './oauth2.js'
 
 /** How one HTTP try came out. `refused`: nothing was sent, and nothing ever will be. */
 export type Tried =
   | { readonly type: 'answered'; readonly answer: CarriedAnswer }
-  | { readonly type: 'failed'; readonly error: string }
+  | { readonly type: 'failed'; readonly error: string; readonly errorClass: ErrorClass }
   | { readonly type: 'refused'; readonly error: string }
+
+/** The same, with what speaks against an answer whose status alone would be success. */
+export type Judged =
+  | Exclude<Tried, { readonly type: 'answered' }>
+  | (Extract<Tried, { readonly type: 'answered' }> & { readonly objection?: string })
 
 /**
  * Carries a request out within its time, connecting and reading included. Once a status has come there is an answer,
@@ -44,13 +50,17 @@ export async function tryOnce(
     const { status, headers, body } = await unlessAborted(carrier.carry(request, signal), signal)
     return { type: 'answered', answer: { status, headers, ...(await readBeginning(body, signal)) } }
   } catch (error) {
-    if (timedOut) return { type: 'failed', error: `timed out after ${formatMs(timeoutMs)}` }
+    if (timedOut) {
+      return { type: 'failed', error: `timed out after ${formatMs(timeoutMs)}`, errorClass: 'timeout' }
+    }
     if (controller.signal.aborted) return undefined
     if (error instanceof AddressRefusedError) {
       return { type: 'refused', error: `address refused: ${error.message}` }
     }
-    if (error instanceof TokenError) return { type: 'failed', error: error.message }
-    return { type: 'failed', error: describeNetworkError(error) }
+    if (error instanceof TokenError) {
+      return { type: 'failed', error: error.message, errorClass: 'credentials' }
+    }
+    return { type: 'failed', error: describeNetworkError(error), errorClass: classOf(error) }
   } finally {
     cancelTimer()
     stop.removeEventListener('abort', onStop)

@@ -1,6 +1,6 @@
 import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
-import type { AuthOptions, OAuth2 } from '../options.js'
+import type { AuthOptions, OAuth2 } from '../model/endpoint-options.js'
 import { type HeaderList, toHeaderList } from './headers.js'
 
 /** By what we are known to an endpoint: a header that stays the same, or a token that has to be fetched. */

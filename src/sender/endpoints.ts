@@ -2,9 +2,11 @@ import { checkKey } from '../core/bytes.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { EndpointRefusedError, InvalidOptionsError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
+import type { EndpointOptions } from '../model/endpoint-options.js'
 import type { JoinOptions } from '../model/joining.js'
+import type { Rate } from '../model/lane.js'
 import type { Delivery, Message, Target } from '../model/message.js'
-import type { EndpointOptions } from '../options.js'
+import type { EndpointHealth } from './endpoint-health.js'
 import { type Guard, isLoopbackHost } from './guard.js'
 import type { Policy } from './policy.js'
 import {
@@ -30,18 +32,28 @@ import { toUrlTemplate, type UrlTemplate } from './url-template.js'
 export type TargetSettings = Policy & UrlTemplate
 
 /** A declared endpoint. */
-export type EndpointSettings = TargetSettings & { readonly name: string }
+export type EndpointSettings = TargetSettings & {
+  readonly name: string
+  readonly deadLetter?: Target
+}
 
 /** Whom we call. Also found by its name, as `to: 'app'`. */
 export interface Endpoint {
   readonly name: string
+  /** What is sent to it waits until `resume`, on every node, up to its deadline. `false` when it is paused already. */
+  pause(): Promise<boolean>
+  /** What has gathered is sent, ten a second, then everything at once. `false` when it was not paused. */
+  resume(): Promise<boolean>
+  /** How it has been doing, as all nodes have seen it. */
+  health(): Promise<EndpointHealth>
   /** Resolves when the message is durable. */
   send(message: Omit<Message, 'to'>): Promise<Delivery>
   /** With a key there is one message: the second call returns the delivery of the first. */
   send(key: string, message: Omit<Message, 'to'>, options?: JoinOptions): Promise<Delivery>
 }
 
-const optionNames = ['url', ...policyOptionNames]
+const ENDPOINT = 'endpoint:'
+const optionNames = ['url', 'deadLetter', ...policyOptionNames]
 
 export interface EndpointsParts {
   /** Absent where requests are carried out by a `fetch` of the caller's: any address may be called then. */
@@ -72,7 +84,13 @@ export class Endpoints {
     }
     const what = `endpoint '${name}'`
     checkOptionNames(options, optionNames, what)
-    const settings = { name, ...this.toSettings(what, options, endpointDefaults) }
+    const { deadLetter } = options
+    if (deadLetter !== undefined) this.#checkDeadLetter(deadLetter, name, what)
+    const settings = {
+      name,
+      ...this.toSettings(what, options, endpointDefaults),
+      ...(deadLetter === undefined ? {} : { deadLetter }),
+    }
     this.#declared.set(name, settings)
     return settings
   }
@@ -123,13 +141,41 @@ export class Endpoints {
     if (target.url !== undefined) {
       return { ...writtenOut, url: this.#checkUrl(target.url, 'to').href, variables: [] }
     }
-    return this.#declared.get(nameOf(target.lane))
+    return this.#inLane(target.lane)
   }
 
-  *[Symbol.iterator](): Iterator<{ readonly lane: Lane; readonly concurrency: number }> {
-    for (const { name, concurrency } of this.#declared.values()) {
-      yield { lane: `endpoint:${name}`, concurrency }
+  /** Who is told of what could not be delivered in a lane. */
+  deadLetterOf(lane: Lane): Target | undefined {
+    return this.#inLane(lane)?.deadLetter
+  }
+
+  /** Whether all is known here of the endpoint of a lane: a URL that was written out has nothing more to it. */
+  knows(lane: Lane): boolean {
+    return lane.startsWith('origin:') || this.#inLane(lane) !== undefined
+  }
+
+  #inLane(lane: Lane): EndpointSettings | undefined {
+    return lane.startsWith(ENDPOINT) ? this.#declared.get(lane.slice(ENDPOINT.length)) : undefined
+  }
+
+  *[Symbol.iterator](): Iterator<{
+    readonly lane: Lane
+    readonly concurrency: number
+    readonly rateLimit?: Rate
+  }> {
+    for (const { name, concurrency, rateLimit } of this.#declared.values()) {
+      yield { lane: `endpoint:${name}`, concurrency, ...(rateLimit === undefined ? {} : { rateLimit }) }
     }
+  }
+
+  /** It may be declared later, so that two endpoints can be each other's; but it is no endpoint that is always there. */
+  #checkDeadLetter(target: Target, name: string, what: string): void {
+    const text = target instanceof URL ? target.href : typeof target === 'string' ? target : target?.name
+    if (typeof text !== 'string' || text === '') {
+      throw new InvalidOptionsError(`deadLetter of ${what} must be an endpoint, an endpoint's name, or a URL`)
+    }
+    if (text === name) throw new InvalidOptionsError(`deadLetter of ${what} is that endpoint itself`)
+    if (text.includes('://')) this.#checkUrl(text, `deadLetter of ${what}`)
   }
 
   /** Nothing of a URL but its host is quoted: path and query of it may hold a credential. */
@@ -179,8 +225,4 @@ export class Endpoints {
     const url = /^[\w-]+([.:][\w-]+)+$/.test(host) ? `'https://${host}…'` : "'https://…'"
     return `No endpoint ${shown} is declared on this server (${there}); a URL needs its scheme, as in ${url}`
   }
-}
-
-function nameOf(lane: Lane): string {
-  return lane.slice('endpoint:'.length)
 }

@@ -3,7 +3,7 @@ import { toInstant } from '../core/duration.js'
 import { createId } from '../core/ids.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
-import type { MessageRecord } from '../model/delivery.js'
+import type { AddressedMessage } from '../model/delivery.js'
 import type { Message, Target } from '../model/message.js'
 import { encodePayload } from '../model/payload.js'
 import { encodePath, encodeQuery, toAddress } from './address.js'
@@ -13,7 +13,7 @@ import { fillUrl, type UrlTemplate } from './url-template.js'
 
 /** What goes into the store. */
 export interface Outgoing {
-  readonly message: MessageRecord
+  readonly message: AddressedMessage
   readonly dueAt: number
 }
 

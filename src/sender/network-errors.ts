@@ -1,3 +1,5 @@
+import type { ErrorClass } from '../model/delivery.js'
+
 /** What went wrong on the way, in a few words; never what was sent or received. */
 export function describeNetworkError(error: unknown): string {
   if (error instanceof Error && error.name === 'HTTPParserError') return NOT_HTTP
@@ -12,6 +14,16 @@ export function describeNetworkError(error: unknown): string {
       .toLowerCase()}`
   }
   return `failed: ${code}`
+}
+
+/** What kind of error it is, for statistics. */
+export function classOf(error: unknown): ErrorClass {
+  const words = describeNetworkError(error)
+  if (words.startsWith('TLS:')) return 'tls'
+  if (/^timed out/.test(words)) return 'timeout'
+  if (/^name /.test(words)) return 'name'
+  if (/answer/.test(words)) return 'answer'
+  return /^(connection|host|network) /.test(words) ? 'connection' : 'other'
 }
 
 const NOT_HTTP = 'answer is not HTTP'

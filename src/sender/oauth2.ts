@@ -1,6 +1,7 @@
 import { sha256Hex, toText, utf8 } from '../core/bytes.js'
-import type { Clock } from '../core/clock.js'
-import { DEFAULTS, type OAuth2 } from '../options.js'
+import { after, type Clock } from '../core/clock.js'
+import type { OAuth2 } from '../model/endpoint-options.js'
+import { DEFAULTS } from '../options.js'
 import {
   AddressRefusedError,
   type CarriedRequest,
@@ -94,13 +95,23 @@ export class Tokens {
     }
   }
 
+  /** However many wait for it, it has an end: one that hangs makes room for the next. */
   #request(id: string, oauth2: OAuth2): TokenRequest {
     const controller = new AbortController()
-    const token = this.#fetch(oauth2, controller.signal).then(fetched => {
-      this.#remember(id, fetched)
-      return fetched
-    })
-    const request = { token, controller, waiting: 0 }
+    const stopTimer = after(this.#clock, DEFAULTS.endpointTimeoutMs, () => controller.abort())
+    const token = unlessAborted(this.#fetch(oauth2, controller.signal), controller.signal)
+      .catch((error: unknown) => {
+        throw error instanceof TokenError ? error : new TokenError('no token: tokenUrl does not answer')
+      })
+      .then(fetched => {
+        this.#remember(id, fetched)
+        return fetched
+      })
+      .finally(() => {
+        stopTimer()
+        if (this.#requests.get(id) === request) this.#requests.delete(id)
+      })
+    const request: TokenRequest = { token, controller, waiting: 0 }
     this.#requests.set(id, request)
     return request
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js'
 import { createId } from '../core/ids.js'
 import { KeyConflictError } from '../errors.js'
-import type { Lane } from '../model/delivery.js'
+import type { Addressee } from '../model/delivery.js'
 import type { Message } from '../model/message.js'
 import { DEFAULTS } from '../options.js'
 import type { NewDelivery, SendInput } from '../store/sending.js'
@@ -37,12 +37,17 @@ export async function send(
 }
 
 /** A key stays with the target that it had first. */
-export function keyConflict(key: string, what: 'message' | 'exchange', first: Lane, second: Lane): Error {
-  const to = what === 'message' ? 'to' : 'with'
+export function keyConflict(
+  key: string,
+  what: 'message' | 'exchange' | 'publication',
+  first: Addressee,
+  second: Addressee,
+): Error {
+  const to = what === 'exchange' ? 'with' : 'to'
   const other = first === second ? 'another path there' : inWords(second)
   return new KeyConflictError({
     key,
-    message: `The key '${key}' has ${what === 'message' ? 'a' : 'an'} ${what} ${to} ${inWords(first)} already, so it cannot have one ${to} ${other}; use a key of its own for each target`,
+    message: `The key '${key}' has ${what === 'exchange' ? 'an' : 'a'} ${what} ${to} ${inWords(first)} already, so it cannot have one ${to} ${other}; use a key of its own for each target`,
   })
 }
 
@@ -61,8 +66,8 @@ export function toDelivery(now: number): NewDelivery {
   return { deliveryId: createId('dlv', now), dueAt: now, deadlineAt: now + DEFAULTS.deliveryDeadlineMs }
 }
 
-function inWords(lane: Lane): string {
-  return lane.startsWith('endpoint:')
-    ? `endpoint '${lane.slice('endpoint:'.length)}'`
-    : `a URL at ${lane.slice('origin:'.length)}`
+function inWords(lane: Addressee): string {
+  const [, kind = '', name = ''] = /^(\w+):(.*)$/s.exec(lane) ?? []
+  if (kind === 'list') return 'a list'
+  return kind === 'origin' ? `a URL at ${name}` : `${kind} '${name}'`
 }

@@ -2,10 +2,12 @@ import { toRetrySettings } from '../core/backoff.js'
 import { type Duration, toMs } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
-import { DEFAULTS, type PolicyOptions } from '../options.js'
+import type { PolicyOptions } from '../model/endpoint-options.js'
+import type { Breaker, Rate } from '../model/lane.js'
+import { DEFAULTS } from '../options.js'
 import { type Credentials, credentialHeaderOf, toCredentials } from './credentials.js'
 import { type HeaderList, toHeaderList } from './headers.js'
-import type { Breaker, Policy, RateLimit } from './policy.js'
+import type { Policy } from './policy.js'
 import { signatureHeaderNames, toSigningKeys } from './signing.js'
 import { toTlsSettings } from './tls.js'
 
@@ -24,6 +26,9 @@ export const policyOptionNames: readonly string[] = [
   'rateLimit',
   'concurrency',
 ] satisfies (keyof PolicyOptions)[]
+
+/** More than that nobody means, and not every store can count so far. */
+const LARGEST_COUNT = 1_000_000
 
 /** In what endpoints and subscriptions differ when nothing is said. */
 export interface PolicyDefaults {
@@ -122,8 +127,8 @@ function toSpanMs(duration: Duration, what: string): number {
 }
 
 function toCount(count: number, what: string): number {
-  if (Number.isInteger(count) && count >= 1) return count
-  throw new InvalidOptionsError(`${what} must be a whole number from 1`)
+  if (Number.isInteger(count) && count >= 1 && count <= LARGEST_COUNT) return count
+  throw new InvalidOptionsError(`${what} must be a whole number from 1 to ${LARGEST_COUNT}`)
 }
 
 function toFlag(flag: boolean | undefined, what: string): boolean {
@@ -131,7 +136,7 @@ function toFlag(flag: boolean | undefined, what: string): boolean {
   throw new InvalidOptionsError(`${what} must be true or false`)
 }
 
-function toRateLimit(limit: NonNullable<PolicyOptions['rateLimit']>, what: string): RateLimit {
+function toRateLimit(limit: NonNullable<PolicyOptions['rateLimit']>, what: string): Rate {
   checkOptionNames(limit, ['count', 'per'], what)
   return { count: toCount(limit.count, `${what}.count`), perMs: toSpanMs(limit.per, `${what}.per`) }
 }

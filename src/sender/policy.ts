@@ -1,6 +1,8 @@
 import { type RetrySettings, retryDelay } from '../core/backoff.js'
-import type { AfterAttempt, DeliveryRecord } from '../model/delivery.js'
-import type { Tried } from './attempt.js'
+import type { AfterAttempt, DeliveryRecord, Lane } from '../model/delivery.js'
+import type { Breaker, LaneNews, Rate } from '../model/lane.js'
+import { DEFAULTS } from '../options.js'
+import type { Judged } from './attempt.js'
 import type { CarriedAnswer } from './carrier.js'
 import type { Credentials } from './credentials.js'
 import type { HeaderList } from './headers.js'
@@ -23,20 +25,8 @@ export interface Policy {
   readonly requireEmptyResponse: boolean
   readonly retry: RetrySettings
   readonly concurrency: number
-  readonly rateLimit?: RateLimit
+  readonly rateLimit?: Rate
   readonly breaker: Breaker | false
-}
-
-/** So many attempts in so much time. */
-export interface RateLimit {
-  readonly count: number
-  readonly perMs: number
-}
-
-/** After so many failed attempts in a row, nothing is sent for a while. */
-export interface Breaker {
-  readonly failures: number
-  readonly pauseMs: number
 }
 
 /** Time-out, conflict, too early, too many: the same request may succeed later. */
@@ -72,7 +62,7 @@ export function afterAttempt(
     random,
   }: {
     delivery: DeliveryRecord
-    tried: Tried
+    tried: Judged
     startedAt: number
     now: number
     random: () => number
@@ -81,10 +71,9 @@ export function afterAttempt(
   if (tried.type === 'refused') return { status: 'dead', reason: 'refused' }
   if (tried.type === 'answered') {
     const { status } = tried.answer
-    if (isSuccess(policy, status) && objectionTo(policy, tried.answer) === undefined) {
-      return { status: 'delivered' }
-    }
-    if (isFinal(policy, status)) return { status: 'dead', reason: 'rejected' }
+    if (isSuccess(policy, status)) {
+      if (tried.objection === undefined) return { status: 'delivered' }
+    } else if (isFinal(policy, status)) return { status: 'dead', reason: 'rejected' }
   }
 
   const elapsedMs = now - (delivery.firstAttemptAt ?? startedAt)
@@ -96,4 +85,26 @@ export function afterAttempt(
   if (elapsedMs + delayMs > giveUpAfterMs) return { status: 'dead', reason: 'exhausted' }
   const dueAt = now + delayMs
   return dueAt >= delivery.deadlineAt ? { status: 'dead', reason: 'expired' } : { status: 'due', dueAt }
+}
+
+/** What an attempt has shown of its endpoint; nothing when nothing was sent. */
+export function toNews(
+  policy: Policy,
+  { lane, tried, next, now }: { lane: Lane; tried: Judged; next: AfterAttempt; now: number },
+): LaneNews | undefined {
+  // A proof is a lane of its own, and has its own schedule.
+  if (tried.type === 'refused' || lane.startsWith('proof:')) return undefined
+  const isFailure = next.status === 'due' || (next.status === 'dead' && next.reason !== 'rejected')
+  if (tried.type === 'answered' && !isFailure) {
+    const isGone = tried.answer.status === 410 && next.status === 'dead' && lane.startsWith('subscription:')
+    return { type: isGone ? 'gone' : 'answered' }
+  }
+  const askedMs = tried.type === 'answered' ? retryAfterMs(tried.answer.headers, now) : undefined
+  return {
+    type: 'failed',
+    ...(askedMs === undefined ? {} : { restsUntil: now + askedMs }),
+    ...(policy.breaker === false ? {} : { breaker: policy.breaker }),
+    // Nobody could resume a URL that was written out for one message: it is not paused, however long it fails.
+    strikeMs: lane.startsWith('origin:') ? Number.MAX_SAFE_INTEGER : DEFAULTS.strikeMs,
+  }
 }

@@ -1,6 +1,6 @@
+import type { RequestRecord } from '../model/delivery.js'
 import type { CarriedRequest } from './carrier.js'
 import { credentialHeaderOf } from './credentials.js'
-import type { HeaderList } from './headers.js'
 import type { Policy } from './policy.js'
 import { signatureHeaderNames } from './signing.js'
 
@@ -12,18 +12,11 @@ import { signatureHeaderNames } from './signing.js'
 //       its path that look like a token. What the message put behind it stays.
 //   X3. Too much is taken away rather than too little. What is gone is told apart from what was empty.
 
-/** A request as it was sent, without its body and without credentials. */
-export interface SentRequest {
-  readonly method: string
-  readonly url: string
-  readonly headers: HeaderList
-}
-
 const REDACTED = '[redacted]'
 
 /** Words that only the names of credentials are made of. */
 const TELLING =
-  /auth|cookie|credential|passw|secret|signature|token|session|(^|[-_])(api|access|private|functions)?-?key([-_]|$)|apikey/
+  /auth|cookie|credential|passw|secret|signature|hmac|jwt|(^|[-_])sig([-_]|$)|token|session|(^|[-_])(api|access|private|functions)?-?key([-_]|$)|apikey/
 
 /**
  * `url` is the endpoint's URL for this message: `fillUrl(settings, message)`. A token of OAuth 2, which is added when the
@@ -32,7 +25,7 @@ const TELLING =
 export function redact(
   request: Pick<CarriedRequest, 'method' | 'url' | 'headers'>,
   { url, credentials }: { readonly url: string } & Pick<Policy, 'credentials'>,
-): SentRequest {
+): RequestRecord {
   const secret = new Set([...signatureHeaderNames, credentialHeaderOf(credentials)])
   secret.delete('webhook-timestamp')
   const headers = request.headers.map(
@@ -55,9 +48,10 @@ function redactUrl(url: URL, own: URL): string {
   return `${url.origin}${path}${query === '' ? '' : `?${query}`}`
 }
 
-/** Long, and of letters and digits mixed: a token, or an id that nobody misses. */
+/** Long, and no words: a token, or an id that nobody misses. */
 function redactSegment(segment: string): string {
-  return segment.length >= 16 && /\d/.test(segment) && /[A-Za-z]/.test(segment) ? REDACTED : segment
+  const isOfWords = /^[a-z]{1,15}([-_.][a-z]{1,15})*$/.test(segment)
+  return segment.length >= 16 && !isOfWords ? REDACTED : segment
 }
 
 /** A parameter without a value may be the secret itself. */

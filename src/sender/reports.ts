@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js'
 import type { AfterAttempt, AttemptRecord, ClaimedDelivery, DeliveryRecord, Lane } from '../model/delivery.js'
 import type { Logger, Observation } from '../options.js'
+import type { TroubledLane } from '../store/nodes.js'
 import type { StoreSession } from '../store/store.js'
 
 // What is told of deliveries, once it is durable: every attempt and every end to whoever observes, and to the log what an
@@ -66,15 +67,31 @@ export class Reports {
     }
   }
 
-  /** A sweep found the delivery past its deadline. Where no more can be read of it, its id has to do. Never rejects. */
-  async expired(deliveryId: string): Promise<void> {
+  /** A sweep found the delivery past its deadline, or its subscription gone. Where no more can be read of it, its id has to do. Never rejects. */
+  async died(deliveryId: string, reason: 'expired' | 'unsubscribed'): Promise<void> {
     const { clock, logger, observe } = this.#parts
     const { delivery, last, failure } = await this.#read(deliveryId)
     const at = new Date(clock.now())
     const about = delivery === undefined ? { deliveryId } : aboutOf(delivery)
     const names = delivery === undefined ? about : { ...namesOf(delivery), attempts: delivery.attempts }
-    observe({ type: 'delivery.ended', at, ...about, status: 'dead', reason: 'expired' })
-    logger.warn({ ...names, reason: 'expired', ...toOutcome(last), ...failure }, DEAD)
+    observe({ type: 'delivery.ended', at, ...about, status: 'dead', reason })
+    logger.warn({ ...names, reason, ...toOutcome(last), ...failure }, DEAD)
+  }
+
+  /** An endpoint keeps failing. */
+  troubled({ lane, what, failingSince }: TroubledLane): void {
+    const { clock, logger, observe } = this.#parts
+    const since = new Date(failingSince)
+    observe({ type: `endpoint.${what}`, at: new Date(clock.now()), lane, failingSince: since })
+    logger.warn({ ...targetOf(lane), failingSince: since }, troubleOf(what))
+  }
+
+  /** Whoever was to be told of an end cannot be: it is not declared here, or may not be called. */
+  untold(delivery: DeliveryRecord, err: Error): void {
+    this.#parts.logger.warn(
+      { ...namesOf(delivery), err },
+      'nobody can be told how a delivery ended; it is tried again, and other nodes try it too',
+    )
   }
 
   cancelled({ id, messageId }: { readonly id: string; readonly messageId: string }): void {
@@ -103,8 +120,15 @@ function namesOf({ id, messageId, lane }: DeliveryRecord): object {
   return { deliveryId: id, messageId, ...targetOf(lane) }
 }
 
+function troubleOf(what: TroubledLane['what']): string {
+  if (what === 'paused') {
+    return 'an endpoint has failed for so long that it is paused; its messages wait until it is resumed'
+  }
+  return 'an endpoint keeps failing; it is paused when it has done so for twice as long'
+}
+
 function targetOf(lane: Lane): object {
-  const [, kind = '', target] = /^(endpoint|origin):(.*)$/s.exec(lane) ?? []
+  const [, kind = '', target] = /^(endpoint|origin|subscription|proof):(.*)$/s.exec(lane) ?? []
   return { [kind]: target }
 }
 

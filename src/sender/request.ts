@@ -14,17 +14,19 @@ import { fillUrl, type UrlTemplate } from './url-template.js'
  * @throws InvalidOptionsError where the message lacks what the URL of its endpoint takes from it.
  */
 export function toRequest(
-  message: Pick<MessageRecord, 'id' | 'method' | 'path' | 'query' | 'headers' | 'body'>,
+  message: Pick<MessageRecord, 'id' | 'method' | 'path' | 'query' | 'headers' | 'type' | 'body'>,
   settings: Policy & UrlTemplate,
   { at }: { readonly at: number },
 ): CarriedRequest {
-  const { id, method, body } = message
+  const { id, method, type, body } = message
   const { tls, signingKeys } = settings
   return {
     method,
     url: toAddress(fillUrl(settings, message), message),
     headers: mergeHeaders(
       ourHeaders,
+      // A name is any text, and a header is not.
+      type === undefined ? [] : [['longline-type', encodeURI(type)]],
       settings.headers,
       toCredentialHeaders(settings.credentials),
       message.headers,

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { sha256Hex } from '../core/bytes.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
-import type { TlsOptions } from '../options.js'
+import type { TlsOptions } from '../model/endpoint-options.js'
 
 /** By what we are known to an endpoint, and by what it is known to us. */
 export interface TlsSettings {

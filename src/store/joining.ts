@@ -1,3 +1,4 @@
+import type { PublishInput, PublishOutcome } from './publishing.js'
 import type { StartRunInput, StartRunOutcome } from './running.js'
 import type { SendInput, SendOutcome } from './sending.js'
 
@@ -9,5 +10,6 @@ import type { SendInput, SendOutcome } from './sending.js'
 
 export interface JoinedCommands {
   send(input: SendInput): Promise<SendOutcome>
+  publish(input: PublishInput): Promise<PublishOutcome>
   startRun(input: Omit<StartRunInput, 'in' | 'acknowledges'>): Promise<StartRunOutcome>
 }

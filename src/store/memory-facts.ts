@@ -44,7 +44,7 @@ interface TimedFacts {
 }
 
 export type Facts =
-  | Begun<'send' | 'start'>
+  | Begun<'send' | 'publish' | 'start'>
   | Exclude<Memory, Begun<Verb>>
   | { readonly verb: 'spawn'; readonly receiverId: string }
   | { readonly verb: 'step'; readonly result: ResultType }
@@ -106,6 +106,7 @@ export function fromFacts(facts: Facts, bytes: Uint8Array | null, joined: Joined
     case 'spawn':
       return { verb: facts.verb, receiver: joined.receiver(facts.receiverId) }
     case 'send':
+    case 'publish':
     case 'start':
       return facts
     case 'step':
@@ -125,6 +126,7 @@ export function toFacts(memory: Memory): Facts {
     case 'spawn':
       return { verb: memory.verb, receiverId: memory.receiver.id }
     case 'send':
+    case 'publish':
     case 'start':
       return memory
     case 'step':

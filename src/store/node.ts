@@ -1,5 +1,6 @@
 import { after, type Clock } from '../core/clock.js'
 import type { Leftover } from '../model/receiver.js'
+import type { TroubledLane } from './nodes.js'
 import type { StoreSession } from './store.js'
 
 // This process as a node of the store: its epoch, its lease, and the upkeep it does for all.
@@ -26,17 +27,21 @@ export interface NodeParts {
   readonly renewMs: number
   readonly sweepMs: number
   readonly maxCrashes: number
+  /** How long a lane may fail before it is paused. */
+  readonly failingMs: number
   readonly retention: {
     readonly callbacksMs: number
     readonly messagesMs: number
+    readonly bodiesMs: number
     readonly runsMs: number
     readonly keylessMs: number
   }
   /** Receivers that ended with something unread, and callbacks that retention let go of. */
   readonly onLeftover: (leftover: Leftover) => void
   readonly onDropped: (dropped: { readonly receiverId: string; readonly callbacks: number }) => void
-  /** Deliveries that died of their deadline. Waited for, so that of many of them a few are in memory. */
-  readonly onExpired: (deliveryIds: readonly string[]) => Promise<void>
+  /** Deliveries that died of their deadline, or with their subscription. Waited for, so that of many of them a few are in memory. */
+  readonly onDied: (deliveryIds: readonly string[], reason: 'expired' | 'unsubscribed') => Promise<void>
+  readonly onTroubled: (lane: TroubledLane) => void
   readonly onLost: () => void
   readonly onError: (error: unknown) => void
 }
@@ -139,13 +144,15 @@ export class Node {
   }
 
   async #sweep(): Promise<void> {
-    const { session, clock, retention, onLeftover, onDropped, onExpired } = this.#parts
+    const { session, clock, retention, failingMs, onLeftover, onDropped, onDied, onTroubled } = this.#parts
     let more = true
     while (more && !this.#closed) {
-      const swept = await session.sweep({ now: clock.now(), ...retention, limit: SWEEP_LIMIT })
+      const swept = await session.sweep({ now: clock.now(), ...retention, failingMs, limit: SWEEP_LIMIT })
       for (const leftover of swept.ended) onLeftover(leftover)
       for (const dropped of swept.dropped) onDropped(dropped)
-      await onExpired(swept.expiredDeliveryIds)
+      for (const lane of swept.lanes) onTroubled(lane)
+      await onDied(swept.expiredDeliveryIds, 'expired')
+      await onDied(swept.unsubscribedDeliveryIds, 'unsubscribed')
       more = swept.more
     }
   }

@@ -1,3 +1,4 @@
+import type { Lane } from '../model/delivery.js'
 import type { Leftover } from '../model/receiver.js'
 
 // Nodes, their leases, and the upkeep that any of them does.
@@ -52,18 +53,28 @@ export interface NodeCommands {
    *   their receiver was told (on request, by `leave`, or by a sweep), unless they are in somebody's hands;
    * - ids of repeated requests past their window, and answers past theirs;
    * - keyless receivers `keylessMs` after their end was told, once nothing unread or failed is left in them;
-   * - messages with their attempts, `messagesMs` after their delivery ended;
+   * - deliveries with their attempts, `messagesMs` after they ended, and with the last of them their message, unless it has a
+   *   fan-out; messages that were published and have none, `messagesMs` after they were created, once their fan-out is done;
+   * - what is large in them, `bodiesMs` after a delivery ended: bodies of messages that have deliveries of which none is
+   *   pending and none ended later, and no fan-out, and bodies of answers, where there are any;
+   * - lanes of which nothing is known any more that a healthy lane would not have;
    * - runs, `runsMs` after they ended. The scope of one that had failed ends with it.
    *
    * Nothing that an open scope owns is among them: a scope is open from the first thing it remembers until it ends.
    *
-   * Ends deliveries past their deadline (dead, `expired`), also those being sent. Marks receivers that expired or lost
+   * Ends deliveries past their deadline (dead, `expired`), also those being sent, and those that wait in the lane of a
+   * subscription that was deleted or has retired (dead, `unsubscribed`). Marks receivers that expired or lost
    * their node, and tells of each what was left unread in it, nothing included, once for each end.
+   *
+   * Pauses lanes that have been failing for `failingMs`, with at least three strikes, and tells of them, and once of those
+   * that have been failing for half of it, with two. What failed once, and was not tried for a week, is forgiven.
    */
   sweep(input: {
     readonly now: number
     readonly callbacksMs: number
     readonly messagesMs: number
+    readonly bodiesMs: number
+    readonly failingMs: number
     readonly keylessMs: number
     readonly runsMs: number
     readonly limit: number
@@ -82,13 +93,23 @@ export interface TakenOver {
   readonly receiverIds: readonly string[]
 }
 
+/** A lane that keeps failing: told once at half of the time it may, and again when it is paused. */
+export interface TroubledLane {
+  readonly lane: Lane
+  readonly what: 'failing' | 'paused'
+  readonly failingSince: number
+}
+
 export interface Swept {
   /** Receivers that ended by themselves since the last sweep. */
   readonly ended: readonly Leftover[]
   /** Unread or failed callbacks let go of, by receiver. */
   readonly dropped: readonly { readonly receiverId: string; readonly callbacks: number }[]
-  /** Deliveries that died of their deadline. */
+  /** Deliveries that died of their deadline, … */
   readonly expiredDeliveryIds: readonly string[]
+  /** … or with their subscription. */
+  readonly unsubscribedDeliveryIds: readonly string[]
+  readonly lanes: readonly TroubledLane[]
   /** Something was left for the next call. */
   readonly more: boolean
 }

@@ -1,6 +1,7 @@
 import type { Decision, Entry, Memory, MemoryKey, Race, WaitEnd, WaitTarget } from '../model/memory.js'
 import type { ReceiverRecord, SettingsPatch } from '../model/receiver.js'
 import type { Result } from '../model/run.js'
+import type { PublishInput } from './publishing.js'
 import type { NewDelivery, SendInput } from './sending.js'
 
 // What a scope does and remembers. A scope is a callback in somebody's hands, or a run.
@@ -42,6 +43,17 @@ export interface ScopeCommands {
     readonly send: SendInput
     readonly now: number
   }): { readonly type: 'sent'; readonly messageId: string; readonly deliveryId: string } | Known | Lost
+
+  /**
+   * Stores a message to many, as `publish` does; `publish.key` is not used. What is kept of it is that it was published:
+   * its deliveries end and are forgotten like any others.
+   */
+  publishInScope(input: {
+    readonly entry: Entry
+    readonly at: MemoryKey
+    readonly publish: PublishInput
+    readonly now: number
+  }): { readonly type: 'published'; readonly messageId: string } | Known | Lost
 
   /** A receiver, a message and a wait for the answer, in one move. */
   exchangeInScope(input: {

@@ -1,12 +1,14 @@
 import type {
+  AddressedMessage,
+  Addressee,
   AfterAttempt,
   AttemptRecord,
   ClaimedDelivery,
   DeliveryClaim,
   DeliveryRecord,
   Lane,
-  MessageRecord,
 } from '../model/delivery.js'
+import type { LaneNews, Rate } from '../model/lane.js'
 
 // Messages, their deliveries, and the attempts at them. The table is the queue.
 //
@@ -21,9 +23,14 @@ export interface OutboxCommands {
 
   /**
    * Takes deliveries that are due and not past their deadline, oldest first within each lane (by `dueAt`, then by id),
-   * the lanes taking turns. `lanes` says how many each declared endpoint has room for; a lane of written-out URLs has
-   * room for `originRoom` minus the number that `lanes` gives for it (those under way). Lanes of endpoints that are not
-   * named wait (P18).
+   * the lanes taking turns. `lanes` says how many each declared endpoint has room for; any other lane has room for
+   * `originRoom`, or for what its subscription says, minus the number that `lanes` gives for it (those under way). Lanes of
+   * endpoints that are not named wait (P18).
+   *
+   * From a lane that is paused, or rests, nothing is taken; from one that is probing, one at most, and none while one of its
+   * deliveries is being sent by anybody. Where there is a rate (in `rates` for endpoints, of the subscription for
+   * `subscription:<id>`, `catchUp` of a lane that is catching up; the slower counts), its bucket is emptied by what is taken.
+   * A lane has caught up when what is taken leaves nothing due in it.
    */
   claimDeliveries(input: {
     readonly epoch: number
@@ -31,18 +38,26 @@ export interface OutboxCommands {
     readonly limit: number
     readonly lanes: Readonly<Record<Lane, number>>
     readonly originRoom: number
+    readonly rates?: Readonly<Record<Lane, Rate>>
   }): ClaimDeliveriesOutcome
 
   /**
-   * Records an attempt and what follows from it. `ended`: the delivery had ended meanwhile (cancelled, expired); the
-   * attempt is recorded all the same. `lost`: the claim is no longer valid, and nothing was written; so it is when the
-   * same attempt is recorded again.
+   * Records an attempt and what follows from it, and what it has shown of its endpoint (`afterNews`). `ended`: the delivery
+   * had ended meanwhile (cancelled, expired); the attempt is recorded all the same. `lost`: the claim is no longer valid, and
+   * nothing was written; so it is when the same attempt is recorded again.
+   *
+   * A delivery in the lane of a proof that ends as delivered has proven its subscription if its message is the proof that was
+   * asked for last, unless it is one that the world proves by a visit (`proves` is false). Who has to be told of its end: see `EndCommands`.
    */
   recordAttempt(input: {
     readonly claim: DeliveryClaim
     readonly now: number
     readonly attempt: AttemptRecord
     readonly next: AfterAttempt
+    readonly news?: LaneNews
+    /** Its end is to be told to somebody: it is among `claimEnds`. */
+    readonly tells?: boolean
+    readonly proves?: boolean
   }): 'recorded' | 'ended' | 'lost'
 
   /** Gives a claimed delivery back as it was: nothing was tried. `false` too when it has ended meanwhile. */
@@ -68,7 +83,7 @@ export interface OutboxCommands {
 }
 
 export interface SendInput extends NewDelivery {
-  readonly message: MessageRecord
+  readonly message: AddressedMessage
 }
 
 /** Of a message that is there, or comes with it. */
@@ -86,13 +101,13 @@ export type SendOutcome =
       readonly created: boolean
     }
   /** The key has a message to another target. */
-  | { readonly type: 'conflict'; readonly lane: Lane }
+  | { readonly type: 'conflict'; readonly lane: Addressee }
 
 export interface ClaimDeliveriesOutcome {
   readonly claimed: readonly ClaimedDelivery[]
   /**
-   * When the next delivery falls due in a lane that still has room after this call; at or before `now` when the limit
-   * left some behind. Absent under an epoch that is over.
+   * When the next delivery falls due in a lane that still has room after this call, is not paused, and neither rests until
+   * then nor has an empty bucket; at or before `now` when the limit left some behind. Absent under an epoch that is over.
    */
   readonly nextDueAt?: number
 }

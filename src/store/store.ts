@@ -1,11 +1,14 @@
 import type { Transaction } from '../model/joining.js'
 import type { ExchangeCommands } from './exchanging.js'
+import type { EndCommands, HistoryCommands } from './history.js'
 import type { JoinedCommands } from './joining.js'
 import type { NodeCommands } from './nodes.js'
+import type { PublicationCommands } from './publishing.js'
 import type { CallbackCommands, ReceiverCommands } from './receiving.js'
 import type { RunCommands } from './running.js'
 import type { ScopeCommands } from './scoping.js'
 import type { OutboxCommands } from './sending.js'
+import type { SubscriptionCommands } from './subscribing.js'
 
 // The contract between the library and the place where its state lives. Everything else is a function over it that can
 // be killed at any instant.
@@ -14,7 +17,7 @@ import type { OutboxCommands } from './sending.js'
 //   S9.  When a command's promise resolves, what it wrote is on disk (where there is a disk).
 //   S10. Commands sent by one process to one session take effect in the order in which they were sent.
 //   S11. Ids and instants come with the command, so one whose outcome is unknown may be sent again: what it adds (`spawn`,
-//        `accept`, `answer`, `send`, `beginExchange`) is there once, and a claim it ends (`acknowledge`, `release`, `giveUp`,
+//        `accept`, `answer`, `send`, `publish`, `beginExchange`) is there once, and a claim it ends (`acknowledge`, `release`, `giveUp`,
 //        `recordAttempt`) is ended once, whereupon the repetition is told that it no longer holds. Not so `claim`,
 //        `takeAnswer`, `claimDeliveries` and `claimRuns`: what they took nobody knows of. Whoever sent one without learning its outcome
 //        sends `reclaim`, `reclaimDeliveries` or `reclaimRuns` first, with what it does hold.
@@ -28,6 +31,10 @@ export interface Commands
     ReceiverCommands,
     CallbackCommands,
     OutboxCommands,
+    SubscriptionCommands,
+    PublicationCommands,
+    HistoryCommands,
+    EndCommands,
     ExchangeCommands,
     ScopeCommands,
     RunCommands {}
@@ -36,7 +43,10 @@ export type CommandName = keyof Commands
 export type Input<N extends CommandName> = Parameters<Commands[N]>[0]
 export type Outcome<N extends CommandName> = ReturnType<Commands[N]>
 
-/** Something may have changed: look again. `outbox`: a delivery may be due; `runs`: a run may be. */
+/**
+ * Something may have changed: look again. `outbox`: a delivery may be due; `runs`: a run may be; `fanOuts`: a message may
+ * wait for its deliveries; `ends`: somebody may have to be told of an end.
+ */
 export type Wake =
   | { readonly kind: 'receiver'; readonly receiverId: string }
   | { readonly kind: 'answer'; readonly callbackId: string }
@@ -44,6 +54,8 @@ export type Wake =
   | { readonly kind: 'run'; readonly runId: string }
   | { readonly kind: 'outbox' }
   | { readonly kind: 'runs' }
+  | { readonly kind: 'fanOuts' }
+  | { readonly kind: 'ends' }
 
 /** The store, opened: every command, as a promise. */
 export type StoreSession = {

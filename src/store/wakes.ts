@@ -24,18 +24,22 @@ export const wakesAfter: {
   ],
   join: ({ moves }) => (moves === undefined ? [] : [OUTBOX, RUNS]),
   leave: (_, leftovers) => [...leftovers.map(leftover => receiver(leftover.receiverId)), OUTBOX, RUNS],
-  sweep: (_, { ended, expiredDeliveryIds }) => [
-    ...ended.map(leftover => receiver(leftover.receiverId)),
-    ...expiredDeliveryIds.flatMap(died),
-    ...(ended.length + expiredDeliveryIds.length > 0 ? [RUNS] : []),
-  ],
+  sweep: (_, { ended, expiredDeliveryIds, unsubscribedDeliveryIds }) => {
+    const dead = [...expiredDeliveryIds, ...unsubscribedDeliveryIds]
+    return [
+      ...ended.map(leftover => receiver(leftover.receiverId)),
+      ...dead.flatMap(died),
+      ...(ended.length + dead.length > 0 ? [RUNS] : []),
+      ...(dead.length > 0 ? [ENDS] : []),
+    ]
+  },
   send: (_, outcome) => (outcome.type === 'sent' && outcome.created ? [OUTBOX] : []),
-  recordAttempt: ({ claim, next }, outcome) => {
+  recordAttempt: ({ claim, next, tells, proves }, outcome) => {
     if (outcome === 'lost') return []
     if (outcome !== 'recorded') return [...died(claim.deliveryId), RUNS]
     if (next.status === 'due') return [OUTBOX]
     const ended = next.status === 'dead' ? died(claim.deliveryId) : [delivery(claim.deliveryId)]
-    return [...ended, RUNS]
+    return [...ended, RUNS, ...(tells === true ? [ENDS] : []), ...(proves === true ? [OUTBOX] : [])]
   },
   releaseDelivery: () => [OUTBOX],
   reclaimDeliveries: (_, count) => (count > 0 ? [OUTBOX] : []),
@@ -46,8 +50,26 @@ export const wakesAfter: {
     return outcome.type === 'dead' ? [receiver(input.receiverId)] : []
   },
   sendInScope: (_, outcome) => (outcome.type === 'sent' ? [OUTBOX] : []),
+  publishInScope: ({ publish }, outcome) => {
+    if (outcome.type !== 'published') return []
+    return publish.to.type === 'list' ? [OUTBOX] : [FAN_OUTS]
+  },
   exchangeInScope: (_, outcome) => (outcome.type === 'begun' ? [OUTBOX] : []),
   resendInScope: (_, outcome) => (outcome.type === 'begun' ? [OUTBOX] : []),
+  publish: ({ to }, outcome) => {
+    if (outcome.type !== 'published' || !outcome.created) return []
+    return to.type === 'list' ? [OUTBOX] : [FAN_OUTS]
+  },
+  fanOut: ({ deliveries, done }, written) => {
+    if (!written) return []
+    return [...(deliveries.length > 0 ? [OUTBOX] : []), ...(done ? [] : [FAN_OUTS])]
+  },
+  putSubscription: (_, outcome) =>
+    outcome.type === 'put' && (outcome.proofDeliveryId !== undefined || !outcome.created) ? [OUTBOX] : [],
+  proveSubscription: (_, done) => (done ? [OUTBOX] : []),
+  resumeLane: (_, done) => (done ? [OUTBOX] : []),
+  redeliver: (_, outcome) => (outcome.type === 'redelivered' ? [OUTBOX] : []),
+  settleEnd: ({ send }, done) => (done && send !== undefined ? [OUTBOX] : []),
   startRun: ({ acknowledges }, outcome) => {
     if (outcome.type !== 'started') return []
     // The next of its group may be ready, or the receiver have nothing unread any more.
@@ -83,6 +105,8 @@ export const wakesBefore: {
 
 const OUTBOX: Wake = { kind: 'outbox' }
 const RUNS: Wake = { kind: 'runs' }
+const FAN_OUTS: Wake = { kind: 'fanOuts' }
+const ENDS: Wake = { kind: 'ends' }
 
 function receiver(receiverId: string): Wake {
   return { kind: 'receiver', receiverId }

@@ -8,7 +8,8 @@ import type { StoreSession, Wake } from './store.js'
 // Leaves: what there is to see (the store), and what to do about it (whoever watches).
 //
 //   W1. A wake-up means "look again" and carries nothing. Looking in vain is harmless.
-//   W2. While anybody watches, the store is asked once each poll interval, in one command for all of them (H4, H7).
+//   W2. While anybody watches, the store is asked once each poll interval, in one command for all of them (H4, H7); those who work off
+//       what lies in it look for themselves.
 //   W3. Nobody watches, nothing is running: no timer is left.
 
 export type Watched =
@@ -20,6 +21,8 @@ export type Watched =
   | { readonly kind: 'run'; readonly id: string }
   | { readonly kind: 'outbox' }
   | { readonly kind: 'runs' }
+  | { readonly kind: 'fanOuts' }
+  | { readonly kind: 'ends' }
 
 type Look = () => void
 
@@ -37,6 +40,8 @@ export class Watch {
     run: new Map<string, Set<Look>>(),
     outbox: new Map<string, Set<Look>>(),
     runs: new Map<string, Set<Look>>(),
+    fanOuts: new Map<string, Set<Look>>(),
+    ends: new Map<string, Set<Look>>(),
   }
   /** Looks outside of whatever code has caused the wake-up: what follows from it is none of its business. */
   readonly #lookOutside = AsyncResource.bind((look: Look) => look())
@@ -106,8 +111,7 @@ export class Watch {
   }
 
   async #ask(): Promise<void> {
-    this.#wake({ kind: 'outbox' })
-    this.#wake({ kind: 'runs' })
+    for (const kind of ['outbox', 'runs', 'fanOuts', 'ends'] as const) this.#wake({ kind })
     const { receiver, delivery, dead, answer, run } = this.#looks
     if (receiver.size + delivery.size + dead.size + answer.size + run.size === 0) return
     const news = await this.#session.news({
@@ -140,6 +144,8 @@ function idOf(wake: Wake): string {
       return wake.runId
     case 'outbox':
     case 'runs':
+    case 'fanOuts':
+    case 'ends':
       return ''
   }
 }

@@ -76,6 +76,7 @@ export class Interruptions {
     return around(session, {
       spawnInScope: input => record(input, () => session.spawnInScope(input)),
       sendInScope: input => record(input, () => session.sendInScope(input)),
+      publishInScope: input => record(input, () => session.publishInScope(input)),
       exchangeInScope: input => record(input, () => session.exchangeInScope(input)),
       resendInScope: input => record({ ...input, again: true }, () => session.resendInScope(input)),
       remember: input => record(input, () => session.remember(input)),

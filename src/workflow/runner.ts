@@ -1,7 +1,7 @@
 import { after } from '../core/clock.js'
 import { Looks } from '../core/looks.js'
 import { ServerClosedError } from '../errors.js'
-import type { ClaimedRun } from '../store/running.js'
+import type { ClaimedRun, ClaimRunsOutcome } from '../store/running.js'
 import { RunEntry, type RunEntryParts } from './run-entry.js'
 import type { Workflows } from './workflows.js'
 
@@ -84,23 +84,22 @@ export class Runner {
     this.#drop(reason)
   }
 
+  /** Enters what is due now, up to a limit, where nothing is entered by itself. How many runs that were. */
+  async pass(limit: number): Promise<number> {
+    if (this.#state !== 'new') return 0
+    await this.#claim(Math.min(limit, LARGEST_CLAIM))
+    const entries = [...this.#entries.values()]
+    await Promise.all(entries.map(entry => entry.left))
+    return entries.length
+  }
+
   async #lookOnce(): Promise<void> {
-    const workflows = this.#room()
-    if (this.#state !== 'running' || Object.keys(workflows).length === 0) return
-    const { scope, epoch: currentEpoch } = this.#parts
-    const { session, clock, onError } = scope
-    const epoch = currentEpoch()
-    const losses = this.#losses
+    if (this.#state !== 'running' || Object.keys(this.#room()).length === 0) return
+    const { clock, onError } = this.#parts.scope
     const now = clock.now()
     this.#looking = true
     try {
-      if (this.#unsure) await session.reclaimRuns({ epoch, held: [...this.#entries.keys()], now })
-      if (losses === this.#losses) this.#unsure = true
-      const { claimed, nextDueAt } = await session.claimRuns({ epoch, now, limit: LARGEST_CLAIM, workflows })
-      if (losses === this.#losses) {
-        this.#unsure = false
-        for (const run of claimed) this.#enter(run, epoch)
-      }
+      const { claimed, nextDueAt } = await this.#claim(LARGEST_CLAIM)
       if (nextDueAt === undefined || nextDueAt > now) this.#lookAt(nextDueAt)
       else if (claimed.length > 0) this.look()
       else this.#lookAt(now + PAUSE_MS)
@@ -109,6 +108,22 @@ export class Runner {
       this.#lookAt(now + PAUSE_MS)
     }
     this.#looking = false
+  }
+
+  async #claim(limit: number): Promise<ClaimRunsOutcome> {
+    const { scope, epoch: currentEpoch } = this.#parts
+    const { session, clock } = scope
+    const epoch = currentEpoch()
+    const losses = this.#losses
+    const now = clock.now()
+    if (this.#unsure) await session.reclaimRuns({ epoch, held: [...this.#entries.keys()], now })
+    if (losses === this.#losses) this.#unsure = true
+    const outcome = await session.claimRuns({ epoch, now, limit, workflows: this.#room() })
+    if (losses === this.#losses) {
+      this.#unsure = false
+      for (const run of outcome.claimed) this.#enter(run, epoch)
+    }
+    return outcome
   }
 
   /** Of each workflow that has any. */
@@ -134,7 +149,7 @@ export class Runner {
     const { run, fence } = claimed
     const declaration = this.#parts.workflows.find(run.workflow)
     // Closing may have begun while the claim was on its way.
-    if (this.#state !== 'running' || declaration === undefined) {
+    if (this.#state === 'finishing' || declaration === undefined) {
       const { session, clock, onError } = this.#parts.scope
       const claim = { runId: run.id, epoch, fence }
       session.releaseRun({ claim, now: clock.now() }).catch(onError)

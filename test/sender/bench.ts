@@ -78,7 +78,11 @@ export async function openBench({
     { fetch, clock, logger, observe: event => events.push(event), ...options },
     typeof publicUrl === 'string' ? () => publicUrl : publicUrl,
   )
-  const sender = new Sender({ session, watch, settings, epoch: () => epoch })
+  const sender = new Sender({
+    ...{ session, watch, settings },
+    epoch: () => epoch,
+    toVisitUrl: async ({ id }) => `${settings.publicUrl()}/visit/${id}`,
+  })
   sender.start()
   return {
     sender,

@@ -105,7 +105,15 @@ describe('done', () => {
     await using bench = await openBench()
     const delivery = await bench.sender.send(undefined, { to })
     await delivery.done()
-    const keep = { callbacksMs: HOUR, messagesMs: HOUR, keylessMs: HOUR, runsMs: HOUR, limit: 100 }
+    const keep = {
+      callbacksMs: HOUR,
+      messagesMs: HOUR,
+      bodiesMs: HOUR,
+      failingMs: 1e15,
+      keylessMs: HOUR,
+      runsMs: HOUR,
+      limit: 100,
+    }
     await bench.session.sweep({ now: bench.clock.now() + 2 * HOUR, ...keep })
     await expect(delivery.done()).rejects.toThrow(InvalidOptionsError)
     await expect(delivery.response()).rejects.toThrow(/not kept any more.*retention\.messages/)

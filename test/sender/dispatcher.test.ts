@@ -40,6 +40,14 @@ describe('sending', () => {
     expect(await delivery.done()).toBe('delivered')
   })
 
+  it('names the type of a message, and leaves the header out where there is none', async () => {
+    await using bench = await openBench()
+    await bench.sender.send(undefined, { to, type: 'buch.grün' })
+    await bench.sender.send(undefined, { to })
+    await bench.clock.settle()
+    expect(bench.seen.map(({ headers }) => headers.get('longline-type'))).toEqual(['buch.gr%C3%BCn', null])
+  })
+
   it('repeats the same id and the same bytes on every attempt, by the default schedule, and dies with the last', async () => {
     await using bench = await openBench({ world: failing })
     const start = bench.clock.now()
@@ -71,7 +79,7 @@ describe('sending', () => {
 
   it('spreads delays around the schedule, and does not repeat one number for all', async () => {
     await using bench = await openBench({ world: failing })
-    bench.sender.endpoint('app', { url: to, retry: [HOUR], concurrency: 100 })
+    bench.sender.endpoint('app', { url: to, retry: [HOUR], concurrency: 100, breaker: false })
     for (let n = 0; n < 50; n++) await bench.sender.send(undefined, { to: 'app' })
     await bench.clock.advance(2 * HOUR)
     const second = bench.seen.slice(50).map(({ at }) => at)

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { EndpointRefusedError, InvalidOptionsError } from '../../src/errors.js'
-import { DEFAULTS, type EndpointOptions } from '../../src/options.js'
+import type { EndpointOptions } from '../../src/model/endpoint-options.js'
+import { DEFAULTS } from '../../src/options.js'
 import { Endpoints } from '../../src/sender/endpoints.js'
 import { Guard } from '../../src/sender/guard.js'
 import { openBench } from './bench.js'

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidOptionsError } from '../../src/errors.js'
-import { DEFAULTS, type PolicyOptions } from '../../src/options.js'
+import type { PolicyOptions } from '../../src/model/endpoint-options.js'
+import { DEFAULTS } from '../../src/options.js'
 import {
   endpointDefaults,
   policyOptionNames,

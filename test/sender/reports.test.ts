@@ -144,7 +144,7 @@ describe('a delivery that dies of its deadline while it waits', () => {
     bench.sender.endpoint('app', { url: to, retry: ['20d'] })
     const { id } = await bench.sender.send(undefined, { to: 'app' })
     await bench.clock.settle()
-    await bench.sender.expired([id])
+    await bench.sender.died([id], 'expired')
 
     expect(bench.logged.at(-1)).toMatchObject({
       level: 'warn',
@@ -161,9 +161,9 @@ describe('a delivery that dies of its deadline while it waits', () => {
           broken && name === 'findDelivery' ? () => Promise.reject(gone) : target[name],
       })
     await using bench = await openBench({ change })
-    await bench.sender.expired(['dlv_unknown'])
+    await bench.sender.died(['dlv_unknown'], 'expired')
     broken = true
-    await bench.sender.expired(['dlv_unread'])
+    await bench.sender.died(['dlv_unread'], 'expired')
 
     expect(bench.logged).toEqual([
       { level: 'warn', message: DEAD, facts: { deliveryId: 'dlv_unknown', reason: 'expired' } },

@@ -240,7 +240,7 @@ describe('an endpoint with variables in its URL', () => {
     await bench.clock.advance('10s')
     expect(await delivery.done()).toBe('dead')
     expect((await delivery.attempts()).at(-1)?.error).toMatch(
-      /^address refused: The URL of the endpoint has \{order\.id\}, \{region\}.*must be JSON$/,
+      /^The URL of the endpoint has \{order\.id\}, \{region\}.*must be JSON$/,
     )
     await expect(delivery.response()).rejects.toMatchObject({ reason: 'refused' })
     expect(bench.seen).toHaveLength(1)

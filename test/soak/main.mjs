@@ -50,7 +50,9 @@ try {
   console.log(`\n${toTable(marks)}\n`)
   const names = grown(marks, SLACK)
   if (names.length === 0)
-    console.log('level: nothing was half as large again in the last third as in the first')
+    console.log(
+      'level: nothing was half as large again in the last third, by its median, as it ever was in the first',
+    )
   else fail(`growing: ${names.join(', ')}`)
 } finally {
   await server?.remove()

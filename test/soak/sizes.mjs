@@ -34,8 +34,9 @@ export function sum(sizes) {
 }
 
 /**
- * What took up more room at any mark of the last third than half as much again as at any of the first. An index or a table may
- * be `slack` bytes larger: in small ones a page is a lot.
+ * What took up more room in the last third, by its median, than half as much again as at any mark of the first. One mark says
+ * little: what is dead and not yet vacuumed follows the rate, and the rate is the machine's. An index or a table may be
+ * `slack` bytes larger: in small ones a page is a lot.
  *
  * @param {readonly Mark[]} marks @param {number} slack
  * @returns {string[]}
@@ -45,9 +46,15 @@ export function grown(marks, slack) {
   if (third === 0) throw new Error('three marks at least say how it grows')
   return [...(marks.at(-1)?.sizes.keys() ?? []), 'all'].filter(name => {
     const before = Math.max(...marks.slice(0, third).map(mark => sizeOf(mark, name)))
-    const after = Math.max(...marks.slice(-third).map(mark => sizeOf(mark, name)))
+    const after = median(marks.slice(-third).map(mark => sizeOf(mark, name)))
     return after > before * MOST + slack
   })
+}
+
+/** @param {readonly number[]} values */
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0
 }
 
 /** @param {Mark} mark @param {string} name */

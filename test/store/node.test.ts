@@ -126,10 +126,12 @@ async function open({ shared = true } = {}) {
     renewMs: 5_000,
     sweepMs: 60_000,
     maxCrashes: 20,
-    retention: { callbacksMs: 1e12, messagesMs: 1e12, runsMs: 1e12, keylessMs: 1e12 },
+    retention: { callbacksMs: 1e12, messagesMs: 1e12, bodiesMs: 1e12, runsMs: 1e12, keylessMs: 1e12 },
     onLeftover: () => {},
     onDropped: () => {},
-    onExpired: async () => {},
+    failingMs: 1e12,
+    onDied: async () => {},
+    onTroubled: () => {},
     onLost: () => {
       lost++
     },

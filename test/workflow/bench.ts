@@ -94,7 +94,11 @@ export async function openBench({
     prepareRun: (workflow, key, input) => workflows.prepare(workflow, key, input),
     schemaFor: receiver => sources.schemaFor(receiver),
   })
-  const sender = new Sender({ session, watch, settings, epoch: () => epoch })
+  const sender = new Sender({
+    ...{ session, watch, settings },
+    epoch: () => epoch,
+    toVisitUrl: async id => `${settings.publicUrl()}/visit/${id}`,
+  })
   const workflows = new Workflows(common)
   const scope: ScopeParts = {
     ...common,
@@ -108,6 +112,8 @@ export async function openBench({
     accept: (receiver, data, options) => intake.accept(receiver, data, options),
     respond: (receiver, callback, answer) => intake.respond(receiver, callback, answer),
     toSend: message => sender.toSend(message),
+    toPublish: publication => sender.toPublish(publication),
+    toPublished: messageId => sender.toPublished(messageId),
     toRedelivery: () => sender.toRedelivery(),
     toDelivery: (delivery, waits) => sender.toScopedDelivery(delivery, waits),
     leave: receiverId => void session.closeReceiver({ receiverId, now: clock.now() }),

@@ -1,16 +1,24 @@
 import type { Claim, StoredAnswer } from '../../model/callback.js'
 import type { Lane } from '../../model/delivery.js'
 import { type ReceiverState, stateAt } from '../../model/receiver.js'
+import { EndQueue } from './end-queue.js'
 import { Heap } from './heap.js'
+import { LaneStates } from './lane-states.js'
 import type {
+  AttemptRow,
   CallbackRow,
+  DeathRow,
   DeliveryRow,
   ExchangeRow,
+  FanOutRow,
+  MessageRow,
   NodeRow,
   ReceiverRow,
   RepeatRow,
   RunRow,
   ScopeRow,
+  SubscriptionRow,
+  TopicRow,
 } from './rows.js'
 import { RunQueue } from './run-queue.js'
 import { SortedList } from './sorted-list.js'
@@ -49,16 +57,41 @@ export class Data {
   readonly answers = new Map<string, AnswerRow>()
   readonly answersByEnd = new Heap<AnswerRow>((a, b) => a.until < b.until)
 
+  readonly messages = new Map<string, MessageRow>()
+  /** Of messages with one target, … */
+  readonly messagesByKey = new Map<string, MessageRow>()
+  /** … and of those to many. */
+  readonly publicationsByKey = new Map<string, MessageRow>()
+  readonly fanOuts = new Heap<FanOutRow>(
+    (a, b) => a.turnAt < b.turnAt || (a.turnAt === b.turnAt && a.message.record.id < b.message.record.id),
+  )
+  /** With deliveries that have all ended, and with their bodies. */
+  readonly settledMessages = new Heap<MessageRow>((a, b) => a.settledAt < b.settledAt)
+  /** Published, and without a delivery. */
+  readonly unheardMessages = new Heap<MessageRow>((a, b) => a.record.createdAt < b.record.createdAt)
+
   readonly deliveries = new Map<string, DeliveryRow>()
-  /** In the order in which they were made. */
-  readonly deliveriesByMessage = new Map<string, Set<DeliveryRow>>()
-  readonly deliveriesByKey = new Map<string, DeliveryRow>()
+  readonly deliveryList = new SortedList<DeliveryRow, string>(({ record }) => record.id)
   readonly exchangesByKey = new Map<string, ExchangeRow>()
   readonly lanes = new Map<Lane, Heap<DeliveryRow>>()
+  readonly laneStates = new LaneStates()
+  /** What waits in them is to die: their subscriptions are gone. */
+  readonly forsakenLanes = new Set<Lane>()
   readonly deadlines = new Heap<DeliveryRow>((a, b) => a.record.deadlineAt < b.record.deadlineAt)
-  readonly endedDeliveries = new Heap<DeliveryRow>(
-    (a, b) => (a.record.endedAt ?? 0) < (b.record.endedAt ?? 0),
-  )
+  readonly endedDeliveries = new Heap<DeliveryRow>(byDeliveryEnd)
+  /** Likewise, with the bodies of their answers. */
+  readonly answeredDeliveries = new Heap<DeliveryRow>(byDeliveryEnd)
+  lastSeq = 0
+  readonly attemptLog = new SortedList<AttemptRow, number>(({ seq }) => seq)
+  readonly deathLog = new SortedList<DeathRow, number>(({ seq }) => seq)
+  readonly untoldEnds = new EndQueue()
+
+  readonly topics = new Map<string, TopicRow>()
+  readonly topicList = new SortedList<TopicRow, string>(({ id }) => id)
+  readonly subscriptions = new Map<string, SubscriptionRow>()
+  readonly subscriptionsByTarget = new Map<string, SubscriptionRow>()
+  readonly subscriptionList = new SortedList<SubscriptionRow, string>(({ record }) => record.id)
+  lastSubscription = 0
 
   readonly scopes = new Map<string, ScopeRow>()
 
@@ -80,6 +113,10 @@ function byEnd(
   a: { readonly endedAt: number | undefined },
   b: { readonly endedAt: number | undefined },
 ): boolean {
+  return (a.endedAt ?? 0) < (b.endedAt ?? 0)
+}
+
+function byDeliveryEnd({ record: a }: DeliveryRow, { record: b }: DeliveryRow): boolean {
   return (a.endedAt ?? 0) < (b.endedAt ?? 0)
 }
 

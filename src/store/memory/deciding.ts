@@ -10,7 +10,7 @@ import {
 import { cancelledAt, endOf, type WaitMemory, waitOf } from '../../model/wait-memory.js'
 import type { DecideInput, DecideOutcome, ScopeCommands } from '../scoping.js'
 import { type Data, stateOf } from './data.js'
-import { callOff } from './outbox.js'
+import { callOff } from './deliveries.js'
 import { closeQuietly } from './receivers.js'
 import type { ReceiverRow, RunRow } from './rows.js'
 import { type EnteredScope, enteredRun, enteredScope, forget, memoryAt, remember, toEnd } from './scopes.js'

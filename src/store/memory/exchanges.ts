@@ -3,7 +3,7 @@ import { hasSameTarget } from '../../model/delivery.js'
 import type { ExchangeCommands, TakeAnswerOutcome } from '../exchanging.js'
 import { claimNext, handOut, nextLook, standingOf } from './callbacks.js'
 import { type Data, liveNode, stateOf } from './data.js'
-import { callOff } from './outbox.js'
+import { callOff } from './deliveries.js'
 import { closeQuietly, toRecord } from './receivers.js'
 import type { CallbackRow, ExchangeRow, NodeRow } from './rows.js'
 import { conflictOf, makeDelivery, makeReceiver } from './verbs.js'
@@ -24,9 +24,10 @@ export function exchangeCommands(data: Data): ExchangeCommands {
       const conflict = conflictOf(receiver)
       if (conflict !== undefined) return conflict
       const row = makeReceiver(data, { ...receiver, ...(epoch === undefined ? {} : { epoch }) }, now)
-      const { message } = makeDelivery(data, send)
+      makeDelivery(data, send)
       if (key !== undefined) {
-        const target = { lane: message.lane, ...(message.url === undefined ? {} : { url: message.url }) }
+        const { lane, url } = send.message
+        const target = { lane, ...(url === undefined ? {} : { url }) }
         const exchange: ExchangeRow = { key, receiver: row, target, ...sent, answer: undefined }
         data.exchangesByKey.set(key, exchange)
         row.exchange = exchange

@@ -4,12 +4,18 @@ import { wakesAfter } from '../wakes.js'
 import { callbackCommands } from './callbacks.js'
 import { Data } from './data.js'
 import { decidingCommands } from './deciding.js'
+import { endCommands } from './ends.js'
 import { exchangeCommands } from './exchanges.js'
+import { historyCommands } from './history.js'
+import { laneCommands } from './lanes.js'
 import { endEveryEpoch, nodeCommands } from './nodes.js'
 import { outboxCommands } from './outbox.js'
+import { publicationCommands } from './publications.js'
 import { receiverCommands } from './receivers.js'
 import { runEndCommands } from './run-ends.js'
 import { runCommands } from './runs.js'
+import { subscriptionCommands } from './subscriptions.js'
+import { topicCommands } from './topics.js'
 import { verbCommands } from './verbs.js'
 
 /**
@@ -53,6 +59,12 @@ class MemorySession implements StoreSession {
       ...receiverCommands(data),
       ...callbackCommands(data),
       ...outboxCommands(data),
+      ...topicCommands(data),
+      ...subscriptionCommands(data),
+      ...laneCommands(data),
+      ...publicationCommands(data),
+      ...historyCommands(data),
+      ...endCommands(data),
       ...exchangeCommands(data),
       ...verbCommands(data),
       ...decidingCommands(data),
@@ -96,6 +108,30 @@ class MemorySession implements StoreSession {
   readonly listAttempts = this.#command('listAttempts')
   readonly cancelDelivery = this.#command('cancelDelivery')
 
+  readonly putTopic = this.#command('putTopic')
+  readonly listTopics = this.#command('listTopics')
+  readonly deleteTopic = this.#command('deleteTopic')
+  readonly putSubscription = this.#command('putSubscription')
+  readonly findSubscription = this.#command('findSubscription')
+  readonly listSubscriptions = this.#command('listSubscriptions')
+  readonly deleteSubscription = this.#command('deleteSubscription')
+  readonly proveSubscription = this.#command('proveSubscription')
+  readonly findLane = this.#command('findLane')
+  readonly pauseLane = this.#command('pauseLane')
+  readonly resumeLane = this.#command('resumeLane')
+
+  readonly publish = this.#command('publish')
+  readonly claimFanOut = this.#command('claimFanOut')
+  readonly fanOut = this.#command('fanOut')
+
+  readonly listDeliveries = this.#command('listDeliveries')
+  readonly readAttempts = this.#command('readAttempts')
+  readonly readDead = this.#command('readDead')
+  readonly findMessage = this.#command('findMessage')
+  readonly redeliver = this.#command('redeliver')
+  readonly claimEnds = this.#command('claimEnds')
+  readonly settleEnd = this.#command('settleEnd')
+
   readonly beginExchange = this.#command('beginExchange')
   readonly takeAnswer = this.#command('takeAnswer')
 
@@ -103,6 +139,7 @@ class MemorySession implements StoreSession {
   readonly remember = this.#command('remember')
   readonly spawnInScope = this.#command('spawnInScope')
   readonly sendInScope = this.#command('sendInScope')
+  readonly publishInScope = this.#command('publishInScope')
   readonly exchangeInScope = this.#command('exchangeInScope')
   readonly resendInScope = this.#command('resendInScope')
   readonly decide = this.#command('decide')

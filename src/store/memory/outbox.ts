@@ -1,65 +1,77 @@
-import { type AfterAttempt, type DeliveryClaim, hasSameTarget, type Lane } from '../../model/delivery.js'
-import type { OutboxCommands, SendInput } from '../sending.js'
+import { type DeliveryClaim, hasSameTarget } from '../../model/delivery.js'
+import { afterNews, healthyLane } from '../../model/lane.js'
+import type { OutboxCommands, SendInput, SendOutcome } from '../sending.js'
 import { type Data, liveNode } from './data.js'
-import { frozenCopy, withOwnBody } from './frozen.js'
-import { Heap } from './heap.js'
+import {
+  addDelivery,
+  addEnd,
+  callOff,
+  endDelivery,
+  giveBack,
+  letGoOfDelivery,
+  makeDue,
+  toAttempt,
+  toDelivery,
+} from './deliveries.js'
+import { frozenCopy } from './frozen.js'
+import { closeLanes, openLanes } from './lane-gates.js'
+import { addMessage, toMessage } from './messages.js'
 import type { DeliveryRow } from './rows.js'
-import { nextTurn, Turns, takeInTurns } from './turns.js'
+import { prove, putLaneState, subscriptionOf, toSubscription } from './subscribers.js'
+import { nextTurn, takeInTurns } from './turns.js'
 
 /** Messages, their deliveries, and the attempts at them. */
 export function outboxCommands(data: Data): OutboxCommands {
   return {
-    send({ message, deliveryId, dueAt, deadlineAt }) {
-      const byKey = message.key === undefined ? undefined : data.deliveriesByKey.get(message.key)
-      const [known = byKey] = data.deliveriesByMessage.get(message.id) ?? []
-      if (known !== undefined) {
-        if (!hasSameTarget(known.message, message)) return { type: 'conflict', lane: known.message.lane }
-        const created = known.message.id === message.id
-        return { type: 'sent', messageId: known.message.id, deliveryId: known.record.id, created }
-      }
-      addDelivery(data, { message, deliveryId, dueAt, deadlineAt })
-      return { type: 'sent', messageId: message.id, deliveryId, created: true }
+    send(input) {
+      return send(data, input)
     },
 
-    claimDeliveries({ epoch, now, limit, lanes, originRoom }) {
+    claimDeliveries(input) {
+      const { epoch, now, limit } = input
       const node = liveNode(data, epoch, now)
       if (node === undefined) return { claimed: [] }
-      const roomOf = (lane: Lane): number =>
-        lane.startsWith('origin:') ? originRoom - (lanes[lane] ?? 0) : (lanes[lane] ?? 0)
-      // What is past its deadline is passed over; a sweep will end it.
-      const standing = {
-        dueAt: ({ record }: DeliveryRow) => record.dueAt,
-        isPassedOver: ({ record }: DeliveryRow) => record.deadlineAt <= now,
-      }
-      const turns = [...data.lanes].map(([lane, due]) => new Turns(due, roomOf(lane), now, standing))
+      const lanes = openLanes(data, input)
+      const turns = lanes.map(lane => lane.turns)
       const claimed = takeInTurns(turns, limit).map(delivery => {
         delivery.record = { ...delivery.record, status: 'sending' }
         delivery.fence += 1
         delivery.node = node
         node.deliveries.add(delivery)
+        const subscription = subscriptionOf(data, delivery.record.lane)
         return {
-          delivery: { ...delivery.record },
-          message: withOwnBody(delivery.message),
+          delivery: toDelivery(delivery),
+          message: toMessage(delivery.message),
           fence: delivery.fence,
+          ...(subscription === undefined ? {} : { subscription: toSubscription(data, subscription) }),
         }
       })
       const next = nextTurn(turns)
-      for (const lane of turns) lane.finish()
-      for (const [lane, due] of data.lanes) if (due.size === 0) data.lanes.delete(lane)
+      closeLanes(data, lanes)
       return { claimed, ...next }
     },
 
-    recordAttempt({ claim, now, attempt, next }) {
+    recordAttempt({ claim, now, attempt, next, news, tells, proves }) {
       const delivery = heldDelivery(data, claim)
       if (delivery === undefined || liveNode(data, claim.epoch, now) === undefined) return 'lost'
-      const { attempts, firstAttemptAt = attempt.at } = delivery.record
-      const hadEnded = delivery.record.endedAt !== undefined
-      delivery.attempts.push(frozenCopy(attempt))
+      const { lane, attempts, firstAttemptAt = attempt.at, endedAt } = delivery.record
+      data.lastSeq += 1
+      const row = { seq: data.lastSeq, delivery, number: attempts + 1, record: frozenCopy(attempt) }
+      delivery.attempts.push(row)
+      data.attemptLog.add(row)
       delivery.record = { ...delivery.record, attempts: attempts + 1, firstAttemptAt }
       letGoOfDelivery(delivery)
-      if (hadEnded) return 'ended'
-      if (next.status === 'due') makeDue(data, delivery, next.dueAt)
-      else endDelivery(data, delivery, next, now)
+      const state = data.laneStates.of(lane) ?? healthyLane
+      const changed = news === undefined ? undefined : afterNews(state, news, now)
+      if (changed !== undefined) putLaneState(data, lane, changed)
+      if (endedAt !== undefined) return 'ended'
+      if (next.status === 'due') {
+        makeDue(data, delivery, next.dueAt)
+        return 'recorded'
+      }
+      endDelivery(data, delivery, next, now)
+      if (tells === true) addEnd(data, delivery, 'anybody', now)
+      if (next.status === 'delivered' && proves !== false) proveBy(data, delivery)
       return 'recorded'
     },
 
@@ -82,13 +94,11 @@ export function outboxCommands(data: Data): OutboxCommands {
 
     findDelivery({ deliveryId }) {
       const delivery = data.deliveries.get(deliveryId)
-      return delivery === undefined ? undefined : { ...delivery.record }
+      return delivery === undefined ? undefined : toDelivery(delivery)
     },
 
     listAttempts({ deliveryId }) {
-      return (data.deliveries.get(deliveryId)?.attempts ?? []).map(attempt =>
-        attempt.answer === undefined ? attempt : { ...attempt, answer: withOwnBody(attempt.answer) },
-      )
+      return (data.deliveries.get(deliveryId)?.attempts ?? []).map(toAttempt)
     },
 
     cancelDelivery({ deliveryId, now }) {
@@ -98,98 +108,26 @@ export function outboxCommands(data: Data): OutboxCommands {
   }
 }
 
-export function addDelivery(data: Data, { message, deliveryId, dueAt, deadlineAt }: SendInput): DeliveryRow {
-  const { id: messageId, lane, key } = message
-  const delivery: DeliveryRow = {
-    message: frozenCopy(message),
-    record: { id: deliveryId, messageId, lane, status: 'due', dueAt, deadlineAt, attempts: 0 },
-    fence: 0,
-    scope: undefined,
-    node: undefined,
-    attempts: [],
+export function send(data: Data, { message, ...delivery }: SendInput): SendOutcome {
+  const byKey = message.key === undefined ? undefined : data.messagesByKey.get(message.key)
+  const known = data.messages.get(message.id) ?? byKey
+  if (known === undefined) {
+    addDelivery(data, addMessage(data, message), message, delivery)
+    return { type: 'sent', messageId: message.id, deliveryId: delivery.deliveryId, created: true }
   }
-  data.deliveries.set(deliveryId, delivery)
-  data.deliveriesByMessage.set(
-    messageId,
-    (data.deliveriesByMessage.get(messageId) ?? new Set<DeliveryRow>()).add(delivery),
-  )
-  if (key !== undefined) data.deliveriesByKey.set(key, delivery)
-  data.deadlines.add(delivery)
-  queue(data, delivery)
-  return delivery
+  const { id: messageId, lane } = known.record
+  const [oldest] = known.deliveries
+  if (!hasSameTarget(known.record, message) || oldest === undefined) return { type: 'conflict', lane }
+  return { type: 'sent', messageId, deliveryId: oldest.record.id, created: messageId === message.id }
 }
 
-/** A delivery in hand goes back as it was, unless it has ended meanwhile. */
-export function giveBack(data: Data, delivery: DeliveryRow): boolean {
-  letGoOfDelivery(delivery)
-  if (delivery.record.endedAt !== undefined) return false
-  makeDue(data, delivery, delivery.record.dueAt)
-  return true
-}
-
-/** No further attempt. `false` if it has ended. */
-export function callOff(data: Data, delivery: DeliveryRow, now: number): boolean {
-  if (delivery.record.endedAt !== undefined) return false
-  endDelivery(data, delivery, { status: 'dead', reason: 'cancelled' }, now)
-  return true
-}
-
-type End = Exclude<AfterAttempt, { readonly status: 'due' }>
-
-/** Final. Whose attempt is under way may still record it. */
-export function endDelivery(data: Data, delivery: DeliveryRow, end: End, now: number): void {
-  unqueue(data, delivery)
-  data.deadlines.delete(delivery)
-  const { status } = end
-  const reason = end.status === 'dead' ? { reason: end.reason } : {}
-  delivery.record = { ...delivery.record, status, ...reason, endedAt: now }
-  if (delivery.scope === undefined) data.endedDeliveries.add(delivery)
-  if (status === 'dead') data.runQueue.resumeDead(delivery.record.id, now)
-  else data.runQueue.resume(delivery.record.id, now)
-}
-
-/** Forgets a delivery and its attempts, and with the last one its message. */
-export function dropDelivery(data: Data, delivery: DeliveryRow): void {
-  letGoOfDelivery(delivery)
-  data.endedDeliveries.delete(delivery)
-  data.deliveries.delete(delivery.record.id)
-  const { id, key } = delivery.message
-  const others = data.deliveriesByMessage.get(id)
-  others?.delete(delivery)
-  if (others !== undefined && others.size > 0) return
-  data.deliveriesByMessage.delete(id)
-  if (key !== undefined) data.deliveriesByKey.delete(key)
-}
-
-function makeDue(data: Data, delivery: DeliveryRow, dueAt: number): void {
-  delivery.record = { ...delivery.record, status: 'due', dueAt }
-  queue(data, delivery)
+/** The proof of a subscription was delivered, unless it has been asked for another one meanwhile. */
+function proveBy(data: Data, { record: { lane, messageId } }: DeliveryRow): void {
+  const subscription = lane.startsWith('proof:') ? subscriptionOf(data, lane) : undefined
+  if (subscription?.proof === messageId) prove(data, subscription)
 }
 
 function heldDelivery(data: Data, { deliveryId, epoch, fence }: DeliveryClaim): DeliveryRow | undefined {
   const delivery = data.deliveries.get(deliveryId)
   return delivery?.node?.epoch === epoch && delivery.fence === fence ? delivery : undefined
-}
-
-function letGoOfDelivery(delivery: DeliveryRow): void {
-  delivery.node?.deliveries.delete(delivery)
-  delivery.node = undefined
-}
-
-function queue(data: Data, delivery: DeliveryRow): void {
-  const { lane } = delivery.record
-  const due = data.lanes.get(lane) ?? new Heap<DeliveryRow>(isOlder)
-  data.lanes.set(lane, due)
-  due.add(delivery)
-}
-
-function unqueue(data: Data, delivery: DeliveryRow): void {
-  const { lane } = delivery.record
-  const due = data.lanes.get(lane)
-  due?.delete(delivery)
-  if (due?.size === 0) data.lanes.delete(lane)
-}
-
-function isOlder({ record: a }: DeliveryRow, { record: b }: DeliveryRow): boolean {
-  return a.dueAt === b.dueAt ? a.id < b.id : a.dueAt < b.dueAt
 }

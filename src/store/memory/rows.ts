@@ -1,9 +1,17 @@
 import type { CallbackRecord, CallbackState, FailureReason } from '../../model/callback.js'
-import type { AttemptRecord, DeliveryRecord, MessageRecord } from '../../model/delivery.js'
+import type {
+  AddressedMessage,
+  AttemptRecord,
+  DeliveryRecord,
+  Lane,
+  MessageRecord,
+} from '../../model/delivery.js'
 import type { Failure } from '../../model/failure.js'
+import type { LaneRecord } from '../../model/lane.js'
 import type { Memory, MemoryKey } from '../../model/memory.js'
 import type { ReceiverSettings, ReceiverState } from '../../model/receiver.js'
 import type { Result, RunCancellation, RunStatus } from '../../model/run.js'
+import type { SubscriptionRecord } from '../../model/subscription.js'
 import type { ParkedWait } from '../running.js'
 import type { SortedList } from './sorted-list.js'
 import type { Unread } from './unread.js'
@@ -73,7 +81,7 @@ export interface ExchangeRow {
   readonly key: string
   readonly receiver: ReceiverRow
   /** Where the message goes, for as long as the key holds. */
-  readonly target: Pick<MessageRecord, 'lane' | 'url'>
+  readonly target: Pick<AddressedMessage, 'lane' | 'url'>
   readonly messageId: string
   readonly deliveryId: string
   /** The id of the callback that was its answer. */
@@ -87,15 +95,91 @@ export interface RepeatRow {
   readonly until: number
 }
 
+export interface MessageRow {
+  /** Without its body once that is stripped. */
+  record: MessageRecord
+  /** The key of a publication: `record.key` is that of a message with one target. */
+  readonly publishedAs: string | undefined
+  /** In the order in which they were made. */
+  readonly deliveries: Set<DeliveryRow>
+  /** How many of them have not ended, or are owned by an open scope. */
+  unsettled: number
+  /** When the last of them ended that has. */
+  settledAt: number
+  /** What is left of the way through the subscriptions. */
+  fanOut: FanOutRow | undefined
+}
+
+export interface FanOutRow {
+  readonly message: MessageRow
+  readonly patterns: readonly string[]
+  readonly dueAt: number
+  readonly deadlineAt: number
+  /** The number of the last subscription there was. */
+  readonly upTo: number
+  /** The number of the last one that has its delivery. */
+  from: number
+  turnAt: number
+}
+
 export interface DeliveryRow {
-  readonly message: MessageRecord
+  readonly message: MessageRow
   record: DeliveryRecord
   fence: number
   /** Who sent it, while that scope is open. */
   scope: ScopeRow | undefined
   /** Whose attempt is under way. It may still record it when the delivery has ended meanwhile. */
   node: NodeRow | undefined
-  readonly attempts: AttemptRecord[]
+  readonly attempts: AttemptRow[]
+  /** Where it stands among those that died. */
+  death: DeathRow | undefined
+  /** Its end is still to be told. */
+  end: EndRow | undefined
+}
+
+/** An attempt, and its place among all of them. */
+export interface AttemptRow {
+  readonly seq: number
+  readonly delivery: DeliveryRow
+  /** 1 is the first of its delivery. */
+  readonly number: number
+  /** Without the body of its answer once that is stripped. */
+  record: AttemptRecord
+}
+
+export interface DeathRow {
+  readonly seq: number
+  readonly delivery: DeliveryRow
+}
+
+export interface EndRow {
+  readonly delivery: DeliveryRow
+  /** Whom it concerns: whoever asks, or who asks for its lane. */
+  readonly concerns: Lane | 'anybody'
+  turnAt: number
+}
+
+/** What is known of a lane. */
+export interface LaneRow {
+  readonly lane: Lane
+  state: LaneRecord
+}
+
+/** A topic that somebody declared or subscribes to, or a pattern that somebody subscribes to. */
+export interface TopicRow {
+  readonly id: string
+  name: string | undefined
+  declared: boolean
+  readonly subscriptions: SortedList<SubscriptionRow, number>
+}
+
+export interface SubscriptionRow {
+  /** Its place in the order in which they came to be. */
+  readonly no: number
+  /** Without its pause, which is that of its lane. */
+  record: Omit<SubscriptionRecord, 'pause'>
+  /** The message with which it may prove itself. */
+  proof: string | undefined
 }
 
 /** A scope that is open, and all that belongs to it. */

@@ -46,7 +46,7 @@ export function runCommands(
       if (node === undefined) return { claimed: [] }
       const turns = Object.entries(workflows).flatMap(([workflow, room]) => {
         const due = data.runQueue.of(workflow)
-        return due === undefined ? [] : [new Turns(due, room, now, { dueAt: ({ dueAt = now }) => dueAt })]
+        return due === undefined ? [] : [new Turns(due, { room }, now, { dueAt: ({ dueAt = now }) => dueAt })]
       })
       const claimed = takeInTurns(turns, limit).map(run => handOut(data, run, node, now))
       return { claimed, ...nextTurn(turns) }

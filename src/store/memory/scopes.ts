@@ -10,6 +10,7 @@ import {
 import type { Result } from '../../model/run.js'
 import type { RecallInput, RecallOutcome } from '../scoping.js'
 import { claimedCallback, type Data, dropContent, endUntold, letExpire, liveNode, markEnd } from './data.js'
+import { letDeliveryExpire } from './deliveries.js'
 import { frozenCopy, withOwnBody } from './frozen.js'
 import { toRecord } from './receivers.js'
 import type { MemoryRow, RunRow, ScopeRow } from './rows.js'
@@ -78,7 +79,7 @@ export function endScope(data: Data, id: string, now: number): void {
   }
   for (const delivery of scope.deliveries) {
     delivery.scope = undefined
-    if (delivery.record.endedAt !== undefined) data.endedDeliveries.add(delivery)
+    if (delivery.record.endedAt !== undefined) letDeliveryExpire(data, delivery)
   }
   for (const run of scope.runs) {
     run.rememberedBy.delete(scope)

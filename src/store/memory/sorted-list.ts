@@ -28,6 +28,16 @@ export class SortedList<T, V extends string | number> {
     }
   }
 
+  /** Those whose value is below `before`, from the highest. */
+  *downFrom(before: V | undefined): Generator<T, void, undefined> {
+    let index = before === undefined ? this.#items.length : this.#firstAfter(before)
+    while (index > 0) {
+      index -= 1
+      const item = this.#items[index]
+      if (item !== undefined && this.#valueIn(item) !== before) yield item
+    }
+  }
+
   /** The index of the first item whose value is above this one. */
   #firstAfter(value: V): number {
     let [low, high] = [0, this.#items.length]

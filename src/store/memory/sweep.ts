@@ -1,25 +1,25 @@
 import type { Leftover } from '../../model/receiver.js'
-import type { Swept } from '../nodes.js'
+import type { Swept, TroubledLane } from '../nodes.js'
 import type { Input } from '../store.js'
 import { type Data, liveNode, markEnd, tellEnd } from './data.js'
+import { addEnd, dropDelivery, endDelivery, stripAnswers } from './deliveries.js'
 import type { Heap } from './heap.js'
-import { dropDelivery, endDelivery } from './outbox.js'
-import type { CallbackRow, ReceiverRow } from './rows.js'
+import { dropMessage, stripMessage } from './messages.js'
+import type { CallbackRow, DeliveryRow, LaneRow, ReceiverRow } from './rows.js'
 import { forgetRun } from './runs.js'
 import { endScope } from './scopes.js'
+import { isForsaken } from './subscribers.js'
 
 type SweepInput = Input<'sweep'>
 
 /** Lets go of what retention no longer keeps, and writes down what has ended by itself. */
 export function sweep(data: Data, input: SweepInput): Swept {
-  const { now, limit, messagesMs } = input
+  const { now, limit } = input
   const tally = new Tally(limit)
   const ended = markEnds(data, now, tally)
-  const expiredDeliveryIds: string[] = []
-  for (const delivery of tally.shift(data.deadlines, ({ record }) => record.deadlineAt <= now)) {
-    endDelivery(data, delivery, { status: 'dead', reason: 'expired' }, now)
-    expiredDeliveryIds.push(delivery.record.id)
-  }
+  const expiredDeliveryIds = expire(data, now, tally)
+  const unsubscribedDeliveryIds = unsubscribe(data, now, tally)
+  const lanes = judgeLanes(data, input, tally)
   const dropped = dropCallbacks(data, input, tally)
   for (const { name } of tally.shift(data.repeatsByEnd, repeat => repeat.until <= now))
     data.repeats.delete(name)
@@ -27,11 +27,75 @@ export function sweep(data: Data, input: SweepInput): Swept {
     data.answers.delete(callbackId)
   }
   dropReceivers(data, input, tally)
-  const isSpent = ({ record }: { readonly record: { readonly endedAt?: number } }) =>
-    (record.endedAt ?? now) + messagesMs <= now
-  for (const delivery of tally.shift(data.endedDeliveries, isSpent)) dropDelivery(data, delivery)
+  dropMessages(data, input, tally)
   dropRuns(data, input, tally)
-  return { ended, dropped, expiredDeliveryIds, more: tally.more }
+  return { ended, dropped, expiredDeliveryIds, unsubscribedDeliveryIds, lanes, more: tally.more }
+}
+
+/** Deliveries past their deadline. */
+function expire(data: Data, now: number, tally: Tally): string[] {
+  return tally
+    .shift(data.deadlines, ({ record }) => record.deadlineAt <= now)
+    .map(delivery => {
+      const { id, lane } = delivery.record
+      endDelivery(data, delivery, { status: 'dead', reason: 'expired' }, now)
+      addEnd(data, delivery, lane.startsWith('subscription:') ? 'anybody' : lane, now)
+      return id
+    })
+}
+
+/** Deliveries that wait for subscriptions that are gone. */
+function unsubscribe(data: Data, now: number, tally: Tally): string[] {
+  const lanes = [...data.forsakenLanes].filter(lane => isForsaken(data, lane))
+  const waiting = lanes.flatMap(lane => data.lanes.get(lane)?.values() ?? [])
+  const unsubscribed = tally.first(waiting).map(delivery => {
+    endDelivery(data, delivery, { status: 'dead', reason: 'unsubscribed' }, now)
+    return delivery.record.id
+  })
+  for (const lane of data.forsakenLanes) {
+    if (!isForsaken(data, lane) || !data.lanes.has(lane)) data.forsakenLanes.delete(lane)
+  }
+  return unsubscribed
+}
+
+/** Lanes that have failed for too long, those that are about to, and those of which nothing has to be known any more. */
+function judgeLanes(data: Data, { now, failingMs }: SweepInput, tally: Tally): TroubledLane[] {
+  const { laneStates } = data
+  const paused = tally.next(
+    () => laneStates.firstStruck(now - failingMs),
+    ({ lane, state }) => laneStates.put(lane, { ...state, warned: true, pause: 'failing', pausedAt: now }),
+  )
+  const warned = tally.next(
+    () => laneStates.firstUnwarned(now - failingMs / 2),
+    ({ lane, state }) => laneStates.put(lane, { ...state, warned: true }),
+  )
+  tally.next(
+    () => laneStates.firstHealed(now),
+    lane => laneStates.forget(lane),
+  )
+  const toTrouble =
+    (what: TroubledLane['what']) =>
+    ({ lane, state }: LaneRow): TroubledLane => ({
+      lane,
+      what,
+      failingSince: state.failingSince ?? now,
+    })
+  return [...paused.map(toTrouble('paused')), ...warned.map(toTrouble('failing'))]
+}
+
+/** What is large in messages and answers, and later all of them. */
+function dropMessages(data: Data, { now, messagesMs, bodiesMs }: SweepInput, tally: Tally): void {
+  const endedBy = (instant: number) => (delivery: DeliveryRow) => (delivery.record.endedAt ?? now) <= instant
+  const spent = now - messagesMs
+  for (const delivery of tally.shift(data.endedDeliveries, endedBy(spent))) dropDelivery(data, delivery)
+  for (const message of tally.shift(data.unheardMessages, ({ record }) => record.createdAt <= spent)) {
+    dropMessage(data, message)
+  }
+  const stale = now - bodiesMs
+  for (const message of tally.shift(data.settledMessages, ({ settledAt }) => settledAt <= stale)) {
+    stripMessage(message)
+  }
+  for (const delivery of tally.shift(data.answeredDeliveries, endedBy(stale))) stripAnswers(delivery)
 }
 
 function markEnds(data: Data, now: number, tally: Tally): Leftover[] {
@@ -125,6 +189,20 @@ class Tally {
         break
       }
       found.push(item)
+    }
+    return found
+  }
+
+  /** Does it with the next one, until there is none or the limit is reached. */
+  next<T>(first: () => T | undefined, deal: (item: T) => void): T[] {
+    const found: T[] = []
+    for (let item = first(); item !== undefined; item = first()) {
+      if (found.length === this.#limit) {
+        this.more = true
+        break
+      }
+      found.push(item)
+      deal(item)
     }
     return found
   }

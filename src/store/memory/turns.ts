@@ -1,3 +1,4 @@
+import type { fromBucket } from '../../model/lane.js'
 import type { Heap } from './heap.js'
 
 /** How the items of a queue stand at an instant. */
@@ -7,24 +8,63 @@ interface Standing<T> {
   readonly isPassedOver?: (item: T) => boolean
 }
 
+/** How much may leave a queue within one claim. */
+export interface Gate {
+  readonly room: number
+  /** Nothing before that. */
+  readonly opensAt?: number | undefined
+  readonly bucket?: ReturnType<typeof fromBucket> | undefined
+}
+
 /** What one queue gives within one claim. */
 export class Turns<T extends object> {
   readonly #due: Heap<T>
+  readonly #gate: Gate
   readonly #now: number
   readonly #standing: Standing<T>
   readonly #passedOver: T[] = []
-  #room: number
+  #taken = 0
 
-  constructor(due: Heap<T>, room: number, now: number, standing: Standing<T>) {
+  constructor(due: Heap<T>, gate: Gate, now: number, standing: Standing<T>) {
     this.#due = due
-    this.#room = room
+    this.#gate = gate
     this.#now = now
     this.#standing = standing
   }
 
+  get taken(): number {
+    return this.#taken
+  }
+
   /** When the first one falls due for which there is room. */
   get nextDueAt(): number | undefined {
-    const { dueAt, isPassedOver = () => false } = this.#standing
+    const { room, opensAt = 0, bucket } = this.#gate
+    const { dueAt } = this.#standing
+    const first = this.#first()
+    if (first === undefined || this.#taken >= room) return undefined
+    const isDry = bucket !== undefined && this.#taken >= bucket.free
+    return Math.max(dueAt(first), opensAt, isDry ? Math.ceil(bucket.nextAfter(this.#taken)) : 0)
+  }
+
+  /** Whether anything is due, with or without room. */
+  get hasDue(): boolean {
+    const first = this.#first()
+    return first !== undefined && this.#standing.dueAt(first) <= this.#now
+  }
+
+  take(): T | undefined {
+    const { nextDueAt } = this
+    if (nextDueAt === undefined || nextDueAt > this.#now) return undefined
+    this.#taken += 1
+    return this.#due.shiftIf(() => true)
+  }
+
+  finish(): void {
+    for (const item of this.#passedOver) this.#due.add(item)
+  }
+
+  #first(): T | undefined {
+    const { isPassedOver = () => false } = this.#standing
     for (
       let item = this.#due.shiftIf(isPassedOver);
       item !== undefined;
@@ -32,19 +72,7 @@ export class Turns<T extends object> {
     ) {
       this.#passedOver.push(item)
     }
-    const { first } = this.#due
-    return this.#room > 0 && first !== undefined ? dueAt(first) : undefined
-  }
-
-  take(): T | undefined {
-    const { nextDueAt } = this
-    if (nextDueAt === undefined || nextDueAt > this.#now) return undefined
-    this.#room -= 1
-    return this.#due.shiftIf(() => true)
-  }
-
-  finish(): void {
-    for (const item of this.#passedOver) this.#due.add(item)
+    return this.#due.first
   }
 }
 

@@ -4,15 +4,23 @@ import { applyPatch, patchConflict } from '../../model/receiver.js'
 import type { BegunExchange, Conflict, Known, NewReceiver, ScopeCommands } from '../scoping.js'
 import type { NewDelivery, SendInput } from '../sending.js'
 import type { Data } from './data.js'
+import { addDelivery } from './deliveries.js'
 import { frozenCopy } from './frozen.js'
-import { addDelivery } from './outbox.js'
+import { addMessage } from './messages.js'
+import { addPublication } from './publications.js'
 import { addReceiver, ensureOpen, NO_SETTINGS, toRecord } from './receivers.js'
 import type { DeliveryRow, ReceiverRow } from './rows.js'
 import { type EnteredScope, enteredScope, memoryAt, recall, remember, toMemory } from './scopes.js'
 
 type VerbCommands = Pick<
   ScopeCommands,
-  'recall' | 'remember' | 'spawnInScope' | 'sendInScope' | 'exchangeInScope' | 'resendInScope'
+  | 'recall'
+  | 'remember'
+  | 'spawnInScope'
+  | 'sendInScope'
+  | 'publishInScope'
+  | 'exchangeInScope'
+  | 'resendInScope'
 >
 
 /** What a scope does, and remembers of it. */
@@ -60,9 +68,23 @@ export function verbCommands(data: Data): VerbCommands {
         return { type: 'sent', messageId, deliveryId }
       }
       const delivery = makeDelivery(data, send)
-      const sent = { messageId: delivery.message.id, deliveryId: delivery.record.id }
+      const sent = { messageId: delivery.record.messageId, deliveryId: delivery.record.id }
       own(data, scope, at, { verb: 'send', ...sent }, { delivery })
       return { type: 'sent', ...sent }
+    },
+
+    publishInScope({ entry, at, publish, now }) {
+      const scope = enteredScope(data, entry, now)
+      if (scope === undefined) return { type: 'lost' }
+      const known = memoryAt(data, scope, at)
+      if (known !== undefined) {
+        const isSame = known.verb === 'publish' && hasBegun(known)
+        return isSame ? { type: 'published', messageId: known.messageId } : toKnown(data, known, now)
+      }
+      const { key: _, ...keyless } = publish
+      const { id: messageId } = addPublication(data, keyless).record
+      remember(data, scope, at, { verb: 'publish', messageId })
+      return { type: 'published', messageId }
     },
 
     exchangeInScope({ entry, at, receiver, send, deadlineAt, now }) {
@@ -78,7 +100,7 @@ export function verbCommands(data: Data): VerbCommands {
       const delivery = makeDelivery(data, send)
       const begun = {
         receiver: toRecord(data, row, now),
-        messageId: delivery.message.id,
+        messageId: delivery.record.messageId,
         deliveryId: delivery.record.id,
         ...(deadlineAt === undefined ? {} : { deadlineAt }),
       }
@@ -130,7 +152,7 @@ function reviveExchange(
   ensureOpen(data, receiver, now)
   const delivery = data.deliveries.get(deliveryId)
   if (delivery?.record.status !== 'dead') return undefined
-  return addDelivery(data, { ...again, message: delivery.message })
+  return addDelivery(data, delivery.message, delivery.record, again)
 }
 
 export function toKnown(data: Data, memory: Memory, now: number): Known {
@@ -154,7 +176,7 @@ export function makeReceiver(
 /** A message whose key, if any, is none of ours. */
 export function makeDelivery(data: Data, send: SendInput): DeliveryRow {
   const { key: _, ...message } = send.message
-  return addDelivery(data, { ...send, message })
+  return addDelivery(data, addMessage(data, message), message, send)
 }
 
 /** Remembers what a verb made, which is the scope's from now on. */

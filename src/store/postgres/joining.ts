@@ -25,6 +25,7 @@ export function joinTransaction(
   }
   return {
     send: input => carryOut('send', input),
+    publish: input => carryOut('publish', input),
     startRun: input => carryOut('startRun', input),
   }
 }

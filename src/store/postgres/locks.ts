@@ -1,5 +1,7 @@
 import { scopeIdOf, type WaitTarget } from '../../model/memory.js'
 import type { Command } from '../group-commit.js'
+import type { PublishInput } from '../publishing.js'
+import type { SendInput } from '../sending.js'
 
 /**
  * What a batch locks before anything else (`take_locks`): the rows that its commands name, and those that its commands may
@@ -22,6 +24,22 @@ export interface Locks {
   readonly senders?: readonly string[]
   /** What parked runs may be waiting for. */
   readonly targets?: readonly string[]
+  /** Messages whose fan-outs go on. */
+  readonly fanOuts?: readonly string[]
+  /** Deliveries whose messages may go to somebody once more: retention leaves their bodies alone meanwhile. */
+  readonly redelivered?: readonly string[]
+  /** Deliveries whose ends are settled. */
+  readonly ends?: readonly string[]
+  /** Deliveries whose lanes may have been failing, or been unproven, until now, … */
+  readonly tried?: readonly string[]
+  /** … or are failing now. */
+  readonly failing?: readonly string[]
+  /** Lanes that are written, where they are known, … */
+  readonly lanes?: readonly string[]
+  /** … or made. */
+  readonly newLanes?: readonly string[]
+  /** Topic and URL of each subscription whose lanes are written, and whether they are made, in JSON. */
+  readonly subscribing?: readonly string[]
 }
 
 export function locksOf(batch: readonly Command[]): Locks {
@@ -66,10 +84,17 @@ function collect(locks: Collector, { name, input }: Command): void {
       locks.add('scopes', input.callbackId)
       return
     case 'send':
-      locks.add('keys', `message ${input.message.id}`)
-      if (input.message.key !== undefined) locks.add('keys', `message key ${input.message.key}`)
+      lockMessage(locks, input)
       return
     case 'recordAttempt':
+      locks.add('deliveries', input.claim.deliveryId)
+      locks.add('targets', input.claim.deliveryId)
+      if (input.news !== undefined) {
+        locks.add(input.news.type === 'answered' ? 'tried' : 'failing', input.claim.deliveryId)
+      }
+      if (input.next.status === 'delivered') locks.add('tried', input.claim.deliveryId)
+      if (input.news?.type === 'gone') locks.add('keys', SUBSCRIPTIONS)
+      return
     case 'releaseDelivery':
       locks.add('deliveries', input.claim.deliveryId)
       locks.add('targets', input.claim.deliveryId)
@@ -80,6 +105,47 @@ function collect(locks: Collector, { name, input }: Command): void {
     case 'cancelDelivery':
       locks.add('deliveries', input.deliveryId)
       locks.add('targets', input.deliveryId)
+      return
+    case 'putTopic':
+    case 'deleteTopic':
+      locks.add('keys', SUBSCRIPTIONS)
+      return
+    case 'putSubscription': {
+      const { id, topic, url } = input.subscription
+      locks.add('keys', SUBSCRIPTIONS)
+      lockMessage(locks, input.proof)
+      locks.add('subscribing', JSON.stringify([topic, url, input.proof !== undefined]))
+      for (const lane of lanesOf(id)) locks.add(input.proof === undefined ? 'lanes' : 'newLanes', lane)
+      return
+    }
+    case 'deleteSubscription':
+      locks.add('keys', SUBSCRIPTIONS)
+      for (const lane of lanesOf(input.id)) locks.add('newLanes', lane)
+      return
+    case 'proveSubscription':
+      for (const lane of lanesOf(input.id)) locks.add('lanes', lane)
+      return
+    case 'pauseLane':
+      locks.add('newLanes', input.lane)
+      return
+    case 'resumeLane':
+      // One that had retired is to be had again.
+      if (input.lane.startsWith('subscription:')) locks.add('keys', SUBSCRIPTIONS)
+      locks.add('lanes', input.lane)
+      return
+    case 'publish':
+      lockPublication(locks, input)
+      return
+    case 'fanOut':
+      locks.add('fanOuts', input.messageId)
+      return
+    case 'redeliver':
+      locks.add('deliveries', input.deliveryId)
+      locks.add('redelivered', input.deliveryId)
+      return
+    case 'settleEnd':
+      lockMessage(locks, input.send)
+      locks.add('ends', input.deliveryId)
       return
     case 'beginExchange':
       if (input.key !== undefined) {
@@ -96,6 +162,10 @@ function collect(locks: Collector, { name, input }: Command): void {
       lockEntry(locks, input.entry)
       // What its exchange was begun with belongs to it.
       locks.add('scopes', scopeIdOf(input.entry))
+      return
+    case 'publishInScope':
+      lockEntry(locks, input.entry)
+      lockPublication(locks, { message: input.publish.message })
       return
     case 'remember':
     case 'spawnInScope':
@@ -141,6 +211,25 @@ function collect(locks: Collector, { name, input }: Command): void {
       locks.add('targets', input.runId)
       return
   }
+}
+
+/** Under it topics and subscriptions change, one after the other. */
+const SUBSCRIPTIONS = 'subscriptions'
+
+function lanesOf(subscriptionId: string): readonly string[] {
+  return [`subscription:${subscriptionId}`, `proof:${subscriptionId}`]
+}
+
+function lockMessage(locks: Collector, send: Pick<SendInput, 'message'> | undefined): void {
+  if (send === undefined) return
+  const { id, key } = send.message
+  locks.add('keys', `message ${id}`)
+  if (key !== undefined) locks.add('keys', `message key ${key}`)
+}
+
+function lockPublication(locks: Collector, { message, key }: Pick<PublishInput, 'message' | 'key'>): void {
+  locks.add('keys', `message ${message.id}`)
+  if (key !== undefined) locks.add('keys', `publication key ${key}`)
 }
 
 type EntryOf = Extract<Command, { readonly name: 'remember' }>['input']['entry']

@@ -187,6 +187,8 @@ function toText(wake: Wake): string {
       return `run:${wake.runId}`
     case 'outbox':
     case 'runs':
+    case 'fanOuts':
+    case 'ends':
       return wake.kind
   }
 }
@@ -206,6 +208,8 @@ function fromText(text: string): Wake | undefined {
       return { kind, runId: id }
     case 'outbox':
     case 'runs':
+    case 'fanOuts':
+    case 'ends':
       return { kind }
     default:
       return undefined

@@ -1,60 +1,52 @@
-import type { ClaimedDelivery, Lane, MessageRecord } from '../../model/delivery.js'
+import { type ClaimedDelivery, type Lane, subscriptionIdOf } from '../../model/delivery.js'
 import { optional } from '../optional.js'
 import type { ClaimDeliveriesOutcome, OutboxCommands } from '../sending.js'
+import { type DeliveryRow, toDelivery } from './delivery-rows.js'
 import type { EngineParts, Part } from './engine-parts.js'
-import { type DeliveryRow, toDelivery } from './outbox.js'
+import { LaneGate } from './lane-gate.js'
+import type { MessageRows } from './message-rows.js'
 
 type ClaimInput = Parameters<OutboxCommands['claimDeliveries']>[0]
 
 /** What one claim hands out at most, in bytes of bodies; the first is handed out whatever its size. */
 const LARGEST_CLAIM_BYTES = 8 * 1024 * 1024
 
-interface MessageRow {
-  readonly id: string
-  readonly key: string | null
-  readonly lane: Lane
-  readonly url: string | null
-  readonly method: string
-  readonly path: string
-  readonly query: string
-  readonly headers: string
-  readonly type: string | null
-  readonly body: Uint8Array
-  readonly created_at: number
-}
-
 type DueRow = DeliveryRow & { readonly no: number; readonly message: number; readonly fence: number }
 
-/** A lane with something due, and how many of it may be taken. */
+/** A lane with something due. */
 interface Open {
-  readonly lane: Lane
+  readonly gate: LaneGate
   readonly dueAt: number
-  room: number
 }
 
 // Handing out what is due to be sent.
 //
 //   L1. Lanes are looked at one by one, through an index, so a long queue in one costs the others nothing.
 //   L2. When the limit is smaller than what is due, every lane gets its share first (P19).
+//   L3. Of a lane that is healthy and has no rate, nothing is written.
 
 export class Dispatching implements Part<'claimDeliveries'> {
   readonly #parts: EngineParts
+  readonly #messages: MessageRows
   readonly #head
   readonly #due
-  readonly #message
+  readonly #underWay
   readonly #take
 
-  constructor(parts: EngineParts) {
+  constructor(parts: EngineParts, messages: MessageRows) {
     this.#parts = parts
+    this.#messages = messages
     const { db } = parts
     this.#head = db.prepare<{ due_at: number }>(`
       select due_at from deliveries
        where lane = ? and status = 'due' and deadline_at > ? order by due_at, id limit 1`)
-    // The message is joined for its id alone; its bytes are read for those that are taken.
+    // Its message is read for those that are taken.
     this.#due = db.prepare<DueRow>(`
       select d.*, '' as message_id from deliveries d
        where lane = ? and status = 'due' and due_at <= ? and deadline_at > ? order by due_at, id limit ?`)
-    this.#message = db.prepare<MessageRow>('select * from messages where no = ?', ['body'])
+    this.#underWay = db.prepare<{ no: number }>(`
+      select no from deliveries
+       where epoch in (select epoch from nodes) and lane = ? and status = 'sending' limit 1`)
     this.#take = db.prepare(
       "update deliveries set status = 'sending', epoch = ?, fence = fence + 1 where no = ?",
     )
@@ -62,9 +54,10 @@ export class Dispatching implements Part<'claimDeliveries'> {
 
   claimDeliveries(input: ClaimInput): ClaimDeliveriesOutcome {
     const { epoch, now, limit } = input
-    if (!this.#parts.epochs.isLive(epoch, now)) return { claimed: [] }
+    const { epochs, dueLanes } = this.#parts
+    if (!epochs.isLive(epoch, now)) return { claimed: [] }
 
-    this.#parts.origins.flush()
+    dueLanes.flush()
     const open = this.#openLanes(input)
     const budget = { count: limit, bytes: LARGEST_CLAIM_BYTES }
     const claimed: ClaimedDelivery[] = []
@@ -73,90 +66,103 @@ export class Dispatching implements Part<'claimDeliveries'> {
       lanes = lanes.filter(lane => {
         const taken = this.#takeFrom(lane, share, budget, input)
         claimed.push(...taken)
-        return taken.length === share && lane.room > 0
+        return taken.length === share && lane.free > 0
       })
     }
-    this.#parts.origins.flush()
+    for (const gate of open) this.#writeDown(gate, input)
+    dueLanes.flush()
     return { claimed, ...optional('nextDueAt', this.#nextDueAt(input, open)) }
   }
 
-  /** Lanes that have something due and room for it, the one that waits longest first. */
-  #openLanes(input: ClaimInput): readonly Open[] {
+  /** Lanes from which something may be taken now, the one that waits longest first. */
+  #openLanes(input: ClaimInput): readonly LaneGate[] {
     const { now, limit, lanes } = input
     const open: Open[] = []
     const add = (lane: Lane) => {
-      const room = roomOf(lane, input)
-      const dueAt = room > 0 ? this.#headOf(lane, input) : undefined
-      if (dueAt !== undefined && dueAt <= now) open.push({ lane, room, dueAt })
+      const dueAt = hasRoom(lane, input) ? this.#headOf(lane, input) : undefined
+      if (dueAt === undefined || dueAt > now) return
+      const gate = this.#gateOf(lane, input)
+      if (gate.free > 0) open.push({ gate, dueAt })
     }
     for (const lane of endpointsOf(lanes)) add(lane)
     const enough = open.length + limit
-    for (const origin of this.#parts.origins.inOrder()) {
-      if (origin.due_at > now || open.length >= enough) break
-      add(origin.lane)
+    for (const { lane, due_at } of this.#parts.dueLanes.inOrder()) {
+      if (due_at > now || open.length >= enough) break
+      add(lane)
     }
-    return open.sort((a, b) => a.dueAt - b.dueAt)
+    return open.sort((a, b) => a.dueAt - b.dueAt).map(({ gate }) => gate)
   }
 
   #takeFrom(
-    open: Open,
+    gate: LaneGate,
     most: number,
     budget: { count: number; bytes: number },
     { epoch, now }: ClaimInput,
   ): readonly ClaimedDelivery[] {
-    const limit = Math.min(most, open.room, budget.count)
+    const limit = Math.min(most, gate.free, budget.count)
     if (limit <= 0 || budget.bytes <= 0) return []
     const claimed: ClaimedDelivery[] = []
-    for (const row of this.#due.all(open.lane, now, now, limit)) {
+    for (const row of this.#due.all(gate.lane, now, now, limit)) {
       if (budget.bytes <= 0) break
-      const message = this.#messageOf(row)
+      const message = this.#messages.of(row)
       this.#take.run(epoch, row.no)
       budget.count--
       budget.bytes -= message.body.length
-      open.room--
-      const delivery = toDelivery({ ...row, message_id: message.id, status: 'sending' })
-      claimed.push({ delivery, message, fence: row.fence + 1 })
+      const delivery = toDelivery({
+        ...row,
+        url: row.url ?? message.url ?? null,
+        message_id: message.id,
+        status: 'sending',
+      })
+      claimed.push({
+        ...{ delivery, message, fence: row.fence + 1 },
+        ...optional('subscription', gate.subscription),
+      })
     }
-    this.#parts.origins.touch(open.lane)
+    gate.took(claimed.length)
+    this.#parts.dueLanes.touch(gate.lane)
     return claimed
   }
 
-  #nextDueAt(input: ClaimInput, open: readonly Open[]): number | undefined {
-    const left = new Map(open.map(({ lane, room }) => [lane, room]))
+  /** What was taken from its bucket, and whether it has caught up. */
+  #writeDown(gate: LaneGate, input: ClaimInput): void {
+    const drained =
+      gate.isCatchingUp && (this.#headOf(gate.lane, input) ?? Number.POSITIVE_INFINITY) > input.now
+    const after = gate.after({ drained })
+    if (after !== undefined) this.#parts.lanes.put(gate.lane, after)
+  }
+
+  #nextDueAt(input: ClaimInput, open: readonly LaneGate[]): number | undefined {
+    const looked = new Map(open.map(gate => [gate.lane, gate]))
     let next: number | undefined
     const look = (lane: Lane) => {
-      if ((left.get(lane) ?? roomOf(lane, input)) <= 0) return
-      const dueAt = this.#headOf(lane, input)
-      if (dueAt !== undefined) next = Math.min(next ?? dueAt, dueAt)
+      const dueAt = hasRoom(lane, input) ? this.#headOf(lane, input) : undefined
+      if (dueAt === undefined || (next !== undefined && dueAt >= next)) return
+      const { room, opensAt } = looked.get(lane) ?? this.#gateOf(lane, input)
+      if (room > 0) next = Math.min(next ?? Number.POSITIVE_INFINITY, Math.max(dueAt, opensAt))
     }
     for (const lane of endpointsOf(input.lanes)) look(lane)
-    for (const origin of this.#parts.origins.inOrder()) {
-      if (next !== undefined && origin.due_at >= next) break
-      look(origin.lane)
+    for (const { lane, due_at } of this.#parts.dueLanes.inOrder()) {
+      if (next !== undefined && due_at >= next) break
+      look(lane)
     }
     return next
   }
 
-  #headOf(lane: Lane, { now }: ClaimInput): number | undefined {
-    return this.#head.get(lane, now)?.due_at
+  #gateOf(lane: Lane, input: ClaimInput): LaneGate {
+    const { lanes, subscriptions } = this.#parts
+    const { now, rates } = input
+    const state = lanes.find(lane)
+    const id = subscriptionIdOf(lane)
+    const subscription = id === undefined ? undefined : subscriptions.find(id)
+    const ownRate = lane.startsWith('subscription:') ? subscription?.rate : rates?.[lane]
+    const room = roomOf(lane, input, subscription?.concurrency)
+    const allowed = state?.probing === true ? (this.#underWay.get(lane) === undefined ? 1 : 0) : room
+    return new LaneGate({ lane, now, room: Math.min(room, allowed), state, rate: ownRate, subscription })
   }
 
-  #messageOf(row: DueRow): MessageRecord {
-    const message = this.#message.get(row.message)
-    if (message === undefined) throw new Error('a delivery has no message')
-    return {
-      id: message.id,
-      ...optional('key', message.key),
-      lane: message.lane,
-      ...optional('url', message.url),
-      method: message.method,
-      path: message.path,
-      query: message.query,
-      headers: JSON.parse(message.headers) as MessageRecord['headers'],
-      ...optional('type', message.type),
-      body: message.body,
-      createdAt: message.created_at,
-    }
+  #headOf(lane: Lane, { now }: ClaimInput): number | undefined {
+    return this.#head.get(lane, now)?.due_at
   }
 }
 
@@ -164,8 +170,13 @@ function endpointsOf(lanes: ClaimInput['lanes']): Lane[] {
   return (Object.keys(lanes) as Lane[]).filter(lane => lane.startsWith('endpoint:'))
 }
 
-/** For an endpoint, `lanes` says how much room there is; for an origin, how much of it is taken. */
-function roomOf(lane: Lane, { lanes, originRoom }: ClaimInput): number {
+/** For an endpoint, `lanes` says how much room there is; for any other lane, how much of it is taken. */
+function roomOf(lane: Lane, { lanes, originRoom }: ClaimInput, concurrency = originRoom): number {
   const named = lanes[lane] ?? 0
-  return lane.startsWith('origin:') ? originRoom - named : named
+  return lane.startsWith('endpoint:') ? named : concurrency - named
+}
+
+/** As far as it is known without looking at the lane. */
+function hasRoom(lane: Lane, input: ClaimInput): boolean {
+  return subscriptionIdOf(lane) !== undefined || roomOf(lane, input) > 0
 }

@@ -1,29 +1,42 @@
 import type { Command, Result } from '../group-commit.js'
 import type { CommandName, Commands, Input, Outcome } from '../store.js'
 import { Accepting } from './accepting.js'
+import { AttemptRows } from './attempt-rows.js'
 import { Budget } from './budget.js'
 import { Claiming } from './claiming.js'
 import { Deciding } from './deciding.js'
+import { DeliveryRows } from './delivery-rows.js'
 import { Dispatching } from './dispatching.js'
 import type { Connection } from './driver.js'
+import { DueLanes } from './due-lanes.js'
+import { EndLog } from './end-log.js'
+import { Ends } from './ends.js'
 import type { EngineParts } from './engine-parts.js'
 import { Entering } from './entering.js'
 import { Epochs } from './epochs.js'
 import { Exchanges } from './exchanges.js'
 import type { FaultRecord } from './fault.js'
 import { FindingRuns } from './finding-runs.js'
+import { History } from './history.js'
+import { LaneRows } from './lane-rows.js'
+import { Lanes } from './lanes.js'
 import { Mailboxes } from './mailboxes.js'
 import { Memories } from './memories.js'
-import { Origins } from './origins.js'
+import { MessageRows } from './message-rows.js'
 import { Outbox } from './outbox.js'
 import { Parking } from './parking.js'
+import { Publications } from './publications.js'
 import { Receivers } from './receivers.js'
 import { Registry } from './registry.js'
 import { Runs } from './runs.js'
 import { Scopes } from './scopes.js'
 import { Settling } from './settling.js'
+import { SubscriptionRows } from './subscription-rows.js'
+import { Subscriptions } from './subscriptions.js'
 import { Sweeping } from './sweeping.js'
+import { SweepingOutbox } from './sweeping-outbox.js'
 import { Targets } from './targets.js'
+import { Topics } from './topics.js'
 import { Upkeep } from './upkeep.js'
 import { Verbs } from './verbs.js'
 import { Waits } from './waits.js'
@@ -56,6 +69,14 @@ const READING: ReadonlySet<CommandName> = new Set([
   'countDue',
   'findDelivery',
   'listAttempts',
+  'listTopics',
+  'findSubscription',
+  'listSubscriptions',
+  'findLane',
+  'listDeliveries',
+  'readAttempts',
+  'readDead',
+  'findMessage',
   'recall',
   'findRun',
   'listRuns',
@@ -71,15 +92,7 @@ export class Engine {
   /** For a connection whose tables are up to date. */
   constructor(db: Connection) {
     this.#db = db
-    const epochs = new Epochs(db)
-    this.#parts = {
-      db,
-      epochs,
-      mailboxes: new Mailboxes(db, epochs),
-      origins: new Origins(db),
-      waits: new Waits(db),
-      budget: new Budget(),
-    }
+    this.#parts = partsOf(db)
     this.#commands = commandsOf(this.#parts)
     this.#begin = db.prepare('begin immediate')
     this.#commit = db.prepare('commit')
@@ -122,7 +135,7 @@ export class Engine {
       const results = batch.map((command): EngineResult => ({ ok: true, outcome: this.#run(command) }))
       if (writes) {
         this.#parts.mailboxes.flush()
-        this.#parts.origins.flush()
+        this.#parts.dueLanes.flush()
         this.#commit.run()
       }
       return results
@@ -132,7 +145,7 @@ export class Engine {
     } finally {
       this.#parts.mailboxes.forget()
       this.#parts.epochs.forget()
-      this.#parts.origins.forget()
+      this.#parts.dueLanes.forget()
     }
   }
 
@@ -146,7 +159,29 @@ export class Engine {
   }
 }
 
+function partsOf(db: Connection): EngineParts {
+  const epochs = new Epochs(db)
+  const rows = new LaneRows(db)
+  const subscriptions = new SubscriptionRows(db, rows)
+  const dueLanes = new DueLanes(db, rows, subscriptions)
+  return {
+    db,
+    epochs,
+    mailboxes: new Mailboxes(db, epochs),
+    subscriptions,
+    lanes: new Lanes({ rows, subscriptions, dueLanes }),
+    dueLanes,
+    waits: new Waits(db),
+    budget: new Budget(),
+  }
+}
+
 function commandsOf(parts: EngineParts): CommandTable {
+  const { db, lanes } = parts
+  const messages = new MessageRows(db)
+  const deliveries = new DeliveryRows(db, parts.dueLanes)
+  const attempts = new AttemptRows(db)
+  const endLog = new EndLog(db)
   const receivers = new Receivers(parts)
   const registry = new Registry(parts, receivers)
   const accepting = new Accepting(parts, receivers)
@@ -154,13 +189,19 @@ function commandsOf(parts: EngineParts): CommandTable {
   const scopes = new Scopes(parts)
   const memories = new Memories(parts, receivers)
   const settling = new Settling(parts, { scopes, memories })
-  const outbox = new Outbox(parts)
+  const outbox = new Outbox(parts, { messages, deliveries, attempts, ends: endLog })
   const targets = new Targets(parts, outbox)
-  const dispatching = new Dispatching(parts)
+  const dispatching = new Dispatching(parts, messages)
+  const topics = new Topics(db)
+  const subscriptions = new Subscriptions(parts, { topics, outbox })
+  const publications = new Publications(parts, { messages, deliveries })
+  const history = new History(parts, { messages, deliveries })
+  const ends = new Ends(parts, { log: endLog, messages, attempts, outbox })
   const upkeep = new Upkeep(parts)
-  const sweeping = new Sweeping(parts, scopes)
+  const sweeping = new Sweeping(parts, { scopes, outbox: new SweepingOutbox(parts, endLog) })
   const exchanges = new Exchanges(parts, { receivers, outbox, claiming })
-  const verbs = new Verbs({ scopes, memories, receivers, outbox, mailboxes: parts.mailboxes })
+  const { mailboxes } = parts
+  const verbs = new Verbs({ scopes, memories, receivers, outbox, publications, mailboxes })
   const deciding = new Deciding(parts, { scopes, memories, targets })
   const finding = new FindingRuns(parts)
   const runs = new Runs(parts, { scopes, memories, settling, finding })
@@ -197,12 +238,34 @@ function commandsOf(parts: EngineParts): CommandTable {
     listAttempts: input => outbox.listAttempts(input),
     cancelDelivery: input => outbox.cancelDelivery(input),
     claimDeliveries: input => dispatching.claimDeliveries(input),
+    putTopic: input => topics.putTopic(input),
+    listTopics: input => topics.listTopics(input),
+    deleteTopic: input => topics.deleteTopic(input),
+    putSubscription: input => subscriptions.putSubscription(input),
+    findSubscription: input => subscriptions.findSubscription(input),
+    listSubscriptions: input => subscriptions.listSubscriptions(input),
+    deleteSubscription: input => subscriptions.deleteSubscription(input),
+    proveSubscription: input => subscriptions.proveSubscription(input),
+    findLane: input => lanes.findLane(input),
+    pauseLane: input => lanes.pauseLane(input),
+    resumeLane: input => lanes.resumeLane(input),
+    publish: input => publications.publish(input),
+    claimFanOut: input => publications.claimFanOut(input),
+    fanOut: input => publications.fanOut(input),
+    listDeliveries: input => history.listDeliveries(input),
+    readAttempts: input => history.readAttempts(input),
+    readDead: input => history.readDead(input),
+    findMessage: input => history.findMessage(input),
+    redeliver: input => history.redeliver(input),
+    claimEnds: input => ends.claimEnds(input),
+    settleEnd: input => ends.settleEnd(input),
     beginExchange: input => exchanges.beginExchange(input),
     takeAnswer: input => exchanges.takeAnswer(input),
     recall: input => verbs.recall(input),
     remember: input => verbs.remember(input),
     spawnInScope: input => verbs.spawnInScope(input),
     sendInScope: input => verbs.sendInScope(input),
+    publishInScope: input => verbs.publishInScope(input),
     exchangeInScope: input => verbs.exchangeInScope(input),
     resendInScope: input => verbs.resendInScope(input),
     decide: input => deciding.decide(input),

@@ -1,5 +1,6 @@
 import type { Connection } from './driver.js'
 import { StoreFault } from './fault.js'
+import { STEP_3 } from './step-3.js'
 
 // The tables, as numbered steps. A step that has been released is never edited: a change is a new step.
 //
@@ -12,7 +13,7 @@ import { StoreFault } from './fault.js'
 /** Says in the file's header whose it is: `LngL`. */
 const APPLICATION_ID = 0x4c6e674c
 
-const STEPS: readonly string[] = [
+export const STEPS: readonly string[] = [
   `
   create table nodes (
     epoch integer primary key autoincrement,
@@ -287,6 +288,7 @@ const STEPS: readonly string[] = [
   );
   create unique index exchanges_key on exchanges (key);
   `,
+  STEP_3,
 ]
 
 /**

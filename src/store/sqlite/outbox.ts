@@ -1,20 +1,21 @@
 import {
-  type AfterAttempt,
-  type AttemptRecord,
-  type DeathReason,
   type DeliveryClaim,
   type DeliveryRecord,
   type DeliveryStatus,
   hasSameTarget,
   type Lane,
-  type MessageRecord,
+  subscriptionIdOf,
 } from '../../model/delivery.js'
 import { optional } from '../optional.js'
 import type { NewDelivery, OutboxCommands, SendInput, SendOutcome } from '../sending.js'
+import type { Input, Outcome } from '../store.js'
+import type { AttemptRows } from './attempt-rows.js'
+import type { DeliveryRows } from './delivery-rows.js'
+import { DELIVERY_COLUMNS, type DeliveryRow, toDelivery } from './delivery-rows.js'
+import type { EndLog } from './end-log.js'
 import type { EngineParts, Part } from './engine-parts.js'
+import type { MessageRows } from './message-rows.js'
 import { storable, toInstant } from './values.js'
-
-type Headers = MessageRecord['headers']
 
 interface ExistingRow {
   readonly message_id: string
@@ -26,6 +27,7 @@ interface ExistingRow {
 interface HeldRow {
   readonly no: number
   readonly lane: Lane
+  readonly topic: string | null
   readonly status: DeliveryStatus
   readonly attempts: number
   readonly epoch: number | null
@@ -33,30 +35,14 @@ interface HeldRow {
   readonly scope: string | null
 }
 
-export interface DeliveryRow {
-  readonly id: string
-  readonly message_id: string
-  readonly lane: Lane
-  readonly status: DeliveryStatus
-  readonly due_at: number
-  readonly deadline_at: number
-  readonly attempts: number
-  readonly first_attempt_at: number | null
-  readonly ended_at: number | null
-  readonly reason: DeathReason | null
+export interface OutboxParts {
+  readonly messages: MessageRows
+  readonly deliveries: DeliveryRows
+  readonly attempts: AttemptRows
+  readonly ends: EndLog
 }
 
-interface AttemptRow {
-  readonly at: number
-  readonly duration_ms: number
-  readonly status: number | null
-  readonly error: string | null
-  readonly answer_headers: string | null
-  readonly answer_body: Uint8Array | null
-  readonly truncated: number | null
-}
-
-/** Messages, their deliveries and the attempts at them. Who takes what is due is `dispatching`. */
+/** Messages with one target, their deliveries and the attempts at them. Who takes what is due is `dispatching`. */
 export class Outbox
   implements
     Part<
@@ -69,49 +55,37 @@ export class Outbox
       | 'cancelDelivery'
     >
 {
-  readonly #parts: EngineParts
+  readonly #parts: EngineParts & OutboxParts
   readonly #byKey
   readonly #byMessage
-  readonly #insertMessage
-  readonly #insertDelivery
   readonly #insertAgain
   readonly #find
   readonly #findHeld
-  readonly #insertAttempt
   readonly #afterAttempt
   readonly #again
   readonly #reclaim
   readonly #end
-  readonly #listAttempts
+  readonly #messageId
 
-  constructor(parts: EngineParts) {
-    this.#parts = parts
+  constructor(parts: EngineParts, rows: OutboxParts) {
+    this.#parts = { ...parts, ...rows }
     const { db } = parts
     const existing = 'select m.id as message_id, d.id as delivery_id, m.lane, m.url'
     this.#byKey = db.prepare<ExistingRow>(`
       ${existing} from messages m join deliveries d on d.message = m.no
-       where m.key = ? order by d.no limit 1`)
+       where m.key = ? order by d.id limit 1`)
     this.#byMessage = db.prepare<ExistingRow>(`
       ${existing} from messages m join deliveries d on d.message = m.no
-       where m.id = ? order by d.no limit 1`)
-    this.#insertMessage = db.prepare<{ no: number }>(`
-      insert into messages (id, key, lane, url, method, path, query, headers, type, body, created_at)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning no`)
-    this.#insertDelivery = db.prepare(`
-      insert into deliveries (id, message, lane, status, due_at, deadline_at, scope)
-      values (?, ?, ?, 'due', ?, ?, ?)`)
+       where m.id = ? order by d.id limit 1`)
     this.#insertAgain = db.prepare<{ lane: Lane }>(`
-      insert into deliveries (id, message, lane, status, due_at, deadline_at, scope)
-      select ?, message, lane, 'due', ?, ?, scope from deliveries where id = ? and status = 'dead' returning lane`)
+      insert into deliveries (id, message, lane, url, topic, message_at, status, due_at, deadline_at, scope)
+      select ?, message, lane, url, topic, message_at, 'due', ?, ?, scope from deliveries
+       where id = ? and status = 'dead' returning lane`)
     this.#find = db.prepare<DeliveryRow>(`
-      select d.*, m.id as message_id from deliveries d join messages m on m.no = d.message where d.id = ?`)
+      select ${DELIVERY_COLUMNS} from deliveries d join messages m on m.no = d.message where d.id = ?`)
     this.#findHeld = db.prepare<HeldRow>(
-      'select no, lane, status, attempts, epoch, fence, scope from deliveries where id = ?',
+      'select no, lane, topic, status, attempts, epoch, fence, scope from deliveries where id = ?',
     )
-    this.#insertAttempt = db.prepare(`
-      insert into attempts
-        (delivery, number, at, duration_ms, status, error, answer_headers, answer_body, truncated)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
     this.#afterAttempt = db.prepare(`
       update deliveries set attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, ?), epoch = null
        where no = ?`)
@@ -121,11 +95,10 @@ export class Outbox
     this.#reclaim = db.prepare<{ lane: Lane }>(`
       update deliveries set status = 'due', epoch = null
        where epoch = ? and status = 'sending' and id not in (select value from json_each(?)) returning lane`)
-    this.#end = db.prepare('update deliveries set status = ?, reason = ?, ended_at = ? where no = ?')
-    this.#listAttempts = db.prepare<AttemptRow>(
-      `select a.* from attempts a join deliveries d on d.no = a.delivery where d.id = ? order by a.number`,
-      ['answer_body'],
+    this.#messageId = db.prepare<{ id: string }>(
+      'select m.id from deliveries d join messages m on m.no = d.message where d.no = ?',
     )
+    this.#end = db.prepare('update deliveries set status = ?, reason = ?, ended_at = ? where no = ?')
   }
 
   send(input: SendInput): SendOutcome {
@@ -141,7 +114,7 @@ export class Outbox
       // Its own repetition gets the outcome that was lost.
       return { type: 'sent', messageId, deliveryId: delivery_id, created: messageId === message.id }
     }
-    this.#store(input, key, null)
+    this.#store(input, key)
     return { type: 'sent', messageId: message.id, deliveryId: input.deliveryId, created: true }
   }
 
@@ -152,7 +125,7 @@ export class Outbox
 
   /** The message of an exchange, where the key is none of ours. */
   sendForExchange(input: SendInput): void {
-    this.#store(input, null, null)
+    this.#store(input, null)
   }
 
   /** Another delivery of the same message, if that one is dead. The id of the one that counts from now on. */
@@ -160,37 +133,23 @@ export class Outbox
     const { deliveryId: id, dueAt, deadlineAt } = again
     const inserted = this.#insertAgain.get(id, toInstant(dueAt), toInstant(deadlineAt), deliveryId)
     if (inserted === undefined) return deliveryId
-    this.#parts.origins.touch(inserted.lane)
+    this.#parts.dueLanes.touch(inserted.lane)
     return id
   }
 
-  recordAttempt(input: {
-    readonly claim: DeliveryClaim
-    readonly now: number
-    readonly attempt: AttemptRecord
-    readonly next: AfterAttempt
-  }): 'recorded' | 'ended' | 'lost' {
-    const { claim, now, attempt, next } = input
+  recordAttempt(input: Input<'recordAttempt'>): Outcome<'recordAttempt'> {
+    const { claim, now, attempt, next, news } = input
     const held = this.#held(claim, now)
     if (held === undefined) return 'lost'
 
-    const { answer } = attempt
-    this.#insertAttempt.run(
-      ...[held.no, held.attempts + 1, attempt.at, attempt.durationMs, attempt.status ?? null],
-      // In JSON, because a message from elsewhere may hold anything.
-      attempt.error === undefined ? null : JSON.stringify(attempt.error),
-      ...(answer === undefined
-        ? [null, null, null]
-        : [JSON.stringify(answer.headers), answer.body, answer.truncated ? 1 : 0]),
-    )
+    const { attempts, lanes } = this.#parts
+    attempts.insert(held, attempt)
     this.#afterAttempt.run(attempt.at, held.no)
+    if (news !== undefined) lanes.hear(held.lane, news, now)
     if (held.status !== 'sending') return 'ended'
 
     if (next.status === 'due') this.#putBack(held, toInstant(next.dueAt))
-    else {
-      this.#end.run(next.status, next.status === 'dead' ? next.reason : null, now, held.no)
-      this.#resume(claim.deliveryId, held, now, next.status === 'dead' ? 'died' : 'happened')
-    }
+    else this.#decide(held, input, next)
     return 'recorded'
   }
 
@@ -204,7 +163,7 @@ export class Outbox
   reclaimDeliveries({ epoch, held, now }: Parameters<OutboxCommands['reclaimDeliveries']>[0]): number {
     if (!this.#parts.epochs.isLive(epoch, now)) return 0
     const given = this.#reclaim.all(epoch, JSON.stringify(held))
-    for (const { lane } of given) this.#parts.origins.touch(lane)
+    for (const { lane } of given) this.#parts.dueLanes.touch(lane)
     return given.length
   }
 
@@ -213,8 +172,8 @@ export class Outbox
     return row && toDelivery(row)
   }
 
-  listAttempts({ deliveryId }: { readonly deliveryId: string }): readonly AttemptRecord[] {
-    return this.#listAttempts.all(deliveryId).map(toAttempt)
+  listAttempts({ deliveryId }: Input<'listAttempts'>): Outcome<'listAttempts'> {
+    return this.#parts.attempts.listOf(deliveryId)
   }
 
   cancelDelivery({ deliveryId, now }: { readonly deliveryId: string; readonly now: number }): boolean {
@@ -222,31 +181,42 @@ export class Outbox
     if (found === undefined || (found.status !== 'due' && found.status !== 'sending')) return false
     // Whoever is sending it keeps its claim, and may still record the attempt.
     this.#end.run('dead', 'cancelled', now, found.no)
-    this.#parts.origins.touch(found.lane)
+    this.#parts.dueLanes.touch(found.lane)
     this.#resume(deliveryId, found, now, 'died')
     return true
   }
 
-  #store(
-    { message, deliveryId, dueAt, deadlineAt }: SendInput,
-    key: string | null,
-    scope: string | null,
+  /** Its attempt was the last. */
+  #decide(
+    held: HeldRow,
+    { claim, now, tells = false, proves = true }: Input<'recordAttempt'>,
+    next: Exclude<Input<'recordAttempt'>['next'], { readonly status: 'due' }>,
   ): void {
-    const { url, type } = message
-    const inserted = this.#insertMessage.get(
-      ...[message.id, key, storable(message.lane, 'an endpoint')],
-      ...[url === undefined ? null : storable(url, 'a URL'), message.method],
-      ...[
-        storable(message.path, 'a path'),
-        storable(message.query, 'a query'),
-        JSON.stringify(message.headers),
-      ],
-      ...[type === undefined ? null : storable(type, 'a type'), message.body, message.createdAt],
-    )
-    this.#insertDelivery.run(
-      ...[deliveryId, inserted?.no ?? 0, message.lane, toInstant(dueAt), toInstant(deadlineAt), scope],
-    )
-    this.#parts.origins.touch(message.lane)
+    const { ends } = this.#parts
+    const dead = next.status === 'dead'
+    this.#end.run(next.status, dead ? next.reason : null, now, held.no)
+    ends.decided(held, { dead, tells, now })
+    if (!dead && proves && held.lane.startsWith('proof:')) this.#prove(held)
+    this.#resume(claim.deliveryId, held, now, dead ? 'died' : 'happened')
+  }
+
+  /** Unless another proof was asked for meanwhile. */
+  #prove({ no, lane }: HeldRow): void {
+    const { subscriptions, lanes } = this.#parts
+    const id = subscriptionIdOf(lane) ?? ''
+    const proof = subscriptions.row(id)?.proof ?? null
+    if (proof !== null && this.#messageId.get(no)?.id === proof) lanes.prove(id)
+  }
+
+  #store(input: SendInput, key: string | null, scope?: string): void {
+    const { message, deliveryId, dueAt, deadlineAt } = input
+    const { messages, deliveries } = this.#parts
+    const no = messages.insert(message, { key })
+    deliveries.insert(no, message, {
+      ...{ deliveryId, dueAt, deadlineAt },
+      lane: message.lane,
+      ...optional('scope', scope),
+    })
   }
 
   /** Only in a scope is a delivery waited for. */
@@ -262,38 +232,6 @@ export class Outbox
 
   #putBack({ no, lane }: HeldRow, dueAt: number | null): void {
     this.#again.run(dueAt, no)
-    this.#parts.origins.touch(lane)
-  }
-}
-
-export function toDelivery(row: DeliveryRow): DeliveryRecord {
-  return {
-    id: row.id,
-    messageId: row.message_id,
-    lane: row.lane,
-    status: row.status,
-    dueAt: row.due_at,
-    deadlineAt: row.deadline_at,
-    attempts: row.attempts,
-    ...optional('firstAttemptAt', row.first_attempt_at),
-    ...optional('endedAt', row.ended_at),
-    ...optional('reason', row.reason),
-  }
-}
-
-function toAttempt(row: AttemptRow): AttemptRecord {
-  const { answer_headers, answer_body } = row
-  const answer = answer_headers !== null &&
-    answer_body !== null && {
-      headers: JSON.parse(answer_headers) as Headers,
-      body: answer_body,
-      truncated: row.truncated === 1,
-    }
-  return {
-    at: row.at,
-    durationMs: row.duration_ms,
-    ...optional('status', row.status),
-    ...(row.error === null ? {} : { error: JSON.parse(row.error) as string }),
-    ...(answer === false ? {} : { answer }),
+    this.#parts.dueLanes.touch(lane)
   }
 }

@@ -1,11 +1,12 @@
-import type { Lane } from '../../model/delivery.js'
 import type { Leftover } from '../../model/receiver.js'
 import type { NodeCommands, Swept } from '../nodes.js'
 import { optional } from '../optional.js'
 import { Bodies } from './bodies.js'
-import type { Statement, Value } from './driver.js'
+import type { Statement } from './driver.js'
 import type { EngineParts, Part } from './engine-parts.js'
 import type { Scopes } from './scopes.js'
+import type { SweepingOutbox } from './sweeping-outbox.js'
+import { Tally } from './tally.js'
 import { UNREAD } from './unread.js'
 
 type SweepInput = Parameters<NodeCommands['sweep']>[0]
@@ -28,18 +29,6 @@ interface CallbackRow {
   readonly scope: string | null
 }
 
-interface DeliveryRow {
-  readonly no: number
-  readonly message: number
-}
-
-interface OverdueRow {
-  readonly no: number
-  readonly id: string
-  readonly lane: Lane
-  readonly scope: string | null
-}
-
 interface RunRow {
   readonly no: number
   readonly id: string
@@ -52,6 +41,7 @@ interface RunRow {
 export class Sweeping implements Part<'sweep'> {
   readonly #parts: EngineParts
   readonly #scopes: Scopes
+  readonly #outbox: SweepingOutbox
   readonly #bodies: Bodies
   readonly #expired
   readonly #lost
@@ -68,20 +58,18 @@ export class Sweeping implements Part<'sweep'> {
   readonly #deleteMailbox
   readonly #deleteReceiver
   readonly #deleteExchange
-  readonly #overdue
-  readonly #expireDelivery
-  readonly #endedDeliveries
-  readonly #deleteAttempts
-  readonly #deleteDelivery
-  readonly #deleteMessage
   readonly #endedRuns
   readonly #deleteRun
   readonly #deleteInput
   readonly #deleteNodes
 
-  constructor(parts: EngineParts, scopes: Scopes) {
+  constructor(
+    parts: EngineParts,
+    { scopes, outbox }: { readonly scopes: Scopes; readonly outbox: SweepingOutbox },
+  ) {
     this.#parts = parts
     this.#scopes = scopes
+    this.#outbox = outbox
     const { db } = parts
     this.#bodies = new Bodies(db)
     this.#expired = db.prepare<IdRow>(
@@ -131,20 +119,6 @@ export class Sweeping implements Part<'sweep'> {
     this.#deleteMailbox = db.prepare('delete from mailboxes where receiver_id = ?')
     this.#deleteReceiver = db.prepare('delete from receivers where no = ?')
     this.#deleteExchange = db.prepare('delete from exchanges where receiver = ?')
-    this.#overdue = db.prepare<OverdueRow>(
-      'select no, id, lane, scope from deliveries where ended_at is null and deadline_at <= ? order by deadline_at limit ?',
-    )
-    this.#expireDelivery = db.prepare(
-      "update deliveries set status = 'dead', reason = 'expired', ended_at = ? where no = ?",
-    )
-    this.#endedDeliveries = db.prepare<DeliveryRow>(
-      'select no, message from deliveries where ended_at <= ? and scope is null order by ended_at limit ?',
-    )
-    this.#deleteAttempts = db.prepare('delete from attempts where delivery = ?')
-    this.#deleteDelivery = db.prepare('delete from deliveries where no = ?')
-    this.#deleteMessage = db.prepare(
-      'delete from messages where no = ?1 and not exists (select 1 from deliveries where message = ?1)',
-    )
     this.#endedRuns = db.prepare<RunRow>(
       'select no, id, status from runs where ended_at <= ? and remembered = 0 order by ended_at limit ?',
     )
@@ -159,7 +133,8 @@ export class Sweeping implements Part<'sweep'> {
          and not exists (select 1 from mailboxes m where m.epoch = nodes.epoch and m.state = 'open')`)
   }
 
-  sweep({ now, callbacksMs, messagesMs, keylessMs, runsMs, limit }: SweepInput): Swept {
+  sweep(input: SweepInput): Swept {
+    const { now, callbacksMs, keylessMs, runsMs, limit } = input
     const { epochs, mailboxes } = this.#parts
     const tally = new Tally(limit)
     const dropped = new Map<string, number>()
@@ -177,15 +152,13 @@ export class Sweeping implements Part<'sweep'> {
     mailboxes.flush()
     for (const row of tally.first(this.#keyless, now - keylessMs)) this.#dropReceiver(row)
     mailboxes.forget()
-    const expired = tally.first(this.#overdue, now)
-    for (const row of expired) this.#expire(row, now)
-    for (const row of tally.first(this.#endedDeliveries, now - messagesMs)) this.#dropMessage(row)
+    const sent = this.#outbox.sweep(input, tally)
     for (const row of tally.first(this.#endedRuns, now - runsMs)) this.#dropRun(row, now)
     this.#deleteNodes.run()
     return {
       ended,
       dropped: [...dropped].map(([receiverId, callbacks]) => ({ receiverId, callbacks })),
-      expiredDeliveryIds: expired.map(row => row.id),
+      ...sent,
       more: tally.more,
     }
   }
@@ -253,38 +226,9 @@ export class Sweeping implements Part<'sweep'> {
     this.#deleteExchange.run(receiver)
   }
 
-  #expire({ no, id, lane, scope }: OverdueRow, now: number): void {
-    this.#expireDelivery.run(now, no)
-    this.#parts.origins.touch(lane)
-    if (scope !== null) this.#parts.waits.resume(id, now, 'died')
-  }
-
-  #dropMessage({ no, message }: DeliveryRow): void {
-    this.#deleteAttempts.run(no)
-    this.#deleteDelivery.run(no)
-    this.#deleteMessage.run(message)
-  }
-
   #dropRun({ no, id, status }: RunRow, now: number): void {
     if (status === 'failed') this.#scopes.end(id, now)
     this.#deleteInput.run(no)
     this.#deleteRun.run(no)
-  }
-}
-
-/** Keeps to the limit for each kind, and knows whether any kind had more. */
-class Tally {
-  readonly limit: number
-  more = false
-
-  constructor(limit: number) {
-    this.limit = limit
-  }
-
-  /** The statement's last value is how many rows to read. */
-  first<Row>(statement: Statement<Row>, ...values: Value[]): readonly Row[] {
-    const rows = statement.all(...values, this.limit + 1)
-    if (rows.length > this.limit) this.more = true
-    return rows.slice(0, this.limit)
   }
 }

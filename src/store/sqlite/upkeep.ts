@@ -155,12 +155,12 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
   /** What is held under an epoch is as it was before it was handed out. */
   #giveBack(epoch: number): void {
     this.#giveBackCallbacks.run(epoch)
-    for (const { lane } of this.#giveBackDeliveries.all(epoch)) this.#parts.origins.touch(lane)
+    for (const { lane } of this.#giveBackDeliveries.all(epoch)) this.#parts.dueLanes.touch(lane)
     this.#giveBackRuns.run(epoch)
   }
 
   takeOver({ now, maxCrashes, limit }: Parameters<NodeCommands['takeOver']>[0]): TakenOver {
-    const { epochs, origins } = this.#parts
+    const { epochs, dueLanes } = this.#parts
     epochs.mark(now)
     const receiverIds = new Set<string>()
     const callbacks = this.#heldCallbacks.all(limit)
@@ -171,7 +171,7 @@ export class Upkeep implements Part<'join' | 'renew' | 'leave' | 'takeOver' | 'c
     const deliveries = left > 0 ? this.#heldDeliveries.all(left) : []
     for (const { no, lane } of deliveries) {
       this.#dueAgain.run(no)
-      origins.touch(lane)
+      dueLanes.touch(lane)
     }
     const leftForRuns = left - deliveries.length
     const runs = leftForRuns > 0 ? this.#heldRuns.all(leftForRuns) : []

@@ -14,6 +14,7 @@ import { StoreFault } from './fault.js'
 import type { Mailboxes } from './mailboxes.js'
 import type { Known, Memories } from './memories.js'
 import type { Outbox } from './outbox.js'
+import type { Publications } from './publications.js'
 import type { Receivers } from './receivers.js'
 import type { EnteredScope, Scopes } from './scopes.js'
 
@@ -22,13 +23,22 @@ export interface VerbParts {
   readonly memories: Memories
   readonly receivers: Receivers
   readonly outbox: Outbox
+  readonly publications: Publications
   readonly mailboxes: Mailboxes
 }
 
 /** What scopes do, and remember with it. */
 export class Verbs
   implements
-    Part<'recall' | 'remember' | 'spawnInScope' | 'sendInScope' | 'exchangeInScope' | 'resendInScope'>
+    Part<
+      | 'recall'
+      | 'remember'
+      | 'spawnInScope'
+      | 'sendInScope'
+      | 'publishInScope'
+      | 'exchangeInScope'
+      | 'resendInScope'
+    >
 {
   readonly #parts: VerbParts
 
@@ -83,6 +93,23 @@ export class Verbs
     outbox.sendInScope(scope.id, send)
     this.#remember(scope, at, { verb: 'send', ...sent })
     return { type: 'sent', ...sent }
+  }
+
+  publishInScope({ entry, at, publish, now }: Input<'publishInScope'>): Outcome<'publishInScope'> {
+    const { scopes, publications } = this.#parts
+    const scope = scopes.enter(entry, now)
+    if (scope === undefined) return { type: 'lost' }
+    const known = this.#find(scope, at, now)
+    if (known !== undefined) {
+      const { memory } = known
+      return isOf('publish', memory)
+        ? { type: 'published', messageId: memory.messageId }
+        : { type: 'known', memory }
+    }
+    const messageId = publish.message.id
+    publications.publishInScope(publish)
+    this.#remember(scope, at, { verb: 'publish', messageId })
+    return { type: 'published', messageId }
   }
 
   exchangeInScope(input: Input<'exchangeInScope'>): Outcome<'exchangeInScope'> {

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import type { Swept } from '../../store/nodes.js'
 import type { Trial } from './trial.js'
 
-export const NOTHING_SWEPT: Swept = { ended: [], dropped: [], expiredDeliveryIds: [], more: false }
+export const NOTHING_SWEPT: Swept = {
+  ended: [],
+  dropped: [],
+  expiredDeliveryIds: [],
+  unsubscribedDeliveryIds: [],
+  lanes: [],
+  more: false,
+}
 
 /** Sweeps until nothing is left for the next call, and returns all that was told. */
 export async function sweepAll(

@@ -3,12 +3,12 @@ import { toText, utf8 } from '../../core/bytes.js'
 import { createId, createToken } from '../../core/ids.js'
 import type { CallbackRecord, Claim, ClaimedCallback, FailureReason } from '../../model/callback.js'
 import type {
+  AddressedMessage,
   AfterAttempt,
   AttemptRecord,
   ClaimedDelivery,
   DeliveryClaim,
   Lane,
-  MessageRecord,
 } from '../../model/delivery.js'
 import type { ReceiverRecord, SettingsPatch } from '../../model/receiver.js'
 import type { Swept, TakenOver } from '../../store/nodes.js'
@@ -112,7 +112,14 @@ export class Trial {
   }
 
   sweep(changes: Partial<Input<'sweep'>> = {}): Promise<Swept> {
-    const retention = { callbacksMs: 7 * DAY, messagesMs: 30 * DAY, keylessMs: 30 * DAY, runsMs: 30 * DAY }
+    const retention = {
+      callbacksMs: 7 * DAY,
+      messagesMs: 30 * DAY,
+      bodiesMs: 30 * DAY,
+      failingMs: 5 * DAY,
+      keylessMs: 30 * DAY,
+      runsMs: 30 * DAY,
+    }
     return this.session.sweep({ now: this.now, ...retention, limit: 1_000, ...changes })
   }
 
@@ -239,7 +246,7 @@ export class Trial {
 
   // Messages
 
-  message(lane: Lane, changes: Partial<MessageRecord> = {}): MessageRecord {
+  message(lane: Lane, changes: Partial<AddressedMessage> = {}): AddressedMessage {
     return {
       id: createId('msg', this.now),
       lane,
@@ -253,7 +260,7 @@ export class Trial {
     }
   }
 
-  send(message: MessageRecord, changes: Partial<Input<'send'>> = {}): Promise<Outcome<'send'>> {
+  send(message: AddressedMessage, changes: Partial<Input<'send'>> = {}): Promise<Outcome<'send'>> {
     const deliveryId = createId('dlv', this.now)
     return this.session.send({
       message,

@@ -3,6 +3,7 @@ import { systemClock } from '../../../src/core/clock.js'
 import { createSession } from '../../../src/store/group-commit.js'
 import { Connections } from '../../../src/store/postgres/connections.js'
 import { PostgresExecutor } from '../../../src/store/postgres/executor.js'
+import type { Client } from '../../../src/store/postgres/pool.js'
 import type { StoreSession } from '../../../src/store/store.js'
 
 it('an outcome that cannot be read is told as what it is, and to its own command alone', async () => {
@@ -17,7 +18,7 @@ it('an outcome that cannot be read is told as what it is, and to its own command
 it('a batch that met a lock of somebody else is repeated whole, and one by one only when it meets one again', async () => {
   const sizes: number[] = []
   const locked = Object.assign(new Error('canceling statement due to lock timeout'), { code: '55P03' })
-  const query = async (_: string, [batch]: readonly unknown[]) => {
+  const query = async (_: string, [batch]: unknown[] = []) => {
     const size = (JSON.parse(String(batch)) as unknown[]).length
     sizes.push(size)
     if (sizes.length <= 2) throw locked
@@ -34,9 +35,7 @@ function sessionOf(outcomes: readonly unknown[]): StoreSession {
   return sessionOver(async () => ({ rows: [{ outcomes: JSON.stringify(outcomes) }] }))
 }
 
-function sessionOver(
-  query: (text: string, values: readonly unknown[]) => Promise<{ rows: unknown[] }>,
-): StoreSession {
+function sessionOver(query: Client['query']): StoreSession {
   const client = { query, release: () => {}, on: () => {} }
   return createSession(
     new PostgresExecutor({

@@ -50,7 +50,14 @@ it(
     const first = await beginExchange(trial)
     await trial.close(first.receiver)
     trial.pass(DAY)
-    const day = { callbacksMs: DAY, messagesMs: DAY, keylessMs: DAY, runsMs: DAY }
+    const day = {
+      callbacksMs: DAY,
+      messagesMs: DAY,
+      bodiesMs: DAY,
+      failingMs: 1e15,
+      keylessMs: DAY,
+      runsMs: DAY,
+    }
     await held.session(schema).sweep({ now: trial.now, ...day, limit: 10 })
     const again = beginExchange(trial)
     await held.isWaitedFor(again)

@@ -115,7 +115,14 @@ it('of two nodes that sweep at the same moment one tells of each end, and nothin
       await trial.queue('endpoint:app', { deadlineAt: trial.now + HOUR })
     }
     const both = async () => {
-      const retention = { callbacksMs: 7 * DAY, messagesMs: 30 * DAY, keylessMs: 30 * DAY, runsMs: 30 * DAY }
+      const retention = {
+        callbacksMs: 7 * DAY,
+        messagesMs: 30 * DAY,
+        bodiesMs: 30 * DAY,
+        failingMs: 1e15,
+        keylessMs: 30 * DAY,
+        runsMs: 30 * DAY,
+      }
       const input = { now: trial.now, ...retention, limit: 7 }
       return await Promise.all([trial.session.sweep(input), other.sweep(input)])
     }

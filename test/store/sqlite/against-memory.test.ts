@@ -2,6 +2,7 @@ import { describe, it } from 'vitest'
 import { createSqlite, SETTINGS } from '../../../src/store/sqlite/create-sqlite.js'
 import { expectSameMessages } from '../../support/twins/messages.js'
 import { expectSameScopes } from '../../support/twins/scopes.js'
+import { expectSameTopics } from '../../support/twins/topics.js'
 import { temporaryFile } from './support/temporary-file.js'
 
 const sqlite = {
@@ -13,4 +14,6 @@ describe('SQLite says the same as the store in memory, whatever is asked of it',
   it('of receivers, callbacks and deliveries', () => expectSameMessages(sqlite))
 
   it('of scopes and runs', () => expectSameScopes(sqlite))
+
+  it('of topics, subscriptions, lanes and ends', () => expectSameTopics(sqlite))
 })

@@ -17,7 +17,11 @@ const READ_WHOLE = [
   // What a page of memories comes to, up to its limit.
   'SCAN page',
   // In order, up to its limit.
-  'SCAN origins USING COVERING INDEX origins_due',
+  'SCAN due_lanes USING COVERING INDEX due_lanes_due',
+  'SCAN doomed_lanes',
+  // The first in turn.
+  'SCAN fan_outs USING INDEX fan_outs_turn',
+  'SCAN fan_outs USING COVERING INDEX fan_outs_turn',
 ]
 
 it('no statement looks at a whole table, or sorts what an index could have sorted', async () => {

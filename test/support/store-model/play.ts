@@ -252,7 +252,14 @@ export class Play {
   }
 
   async #sweep(): Promise<void> {
-    const retention = { callbacksMs: 7 * DAY, messagesMs: 7 * DAY, keylessMs: 14 * DAY, runsMs: 30 * DAY }
+    const retention = {
+      callbacksMs: 7 * DAY,
+      messagesMs: 7 * DAY,
+      bodiesMs: 7 * DAY,
+      failingMs: 1e15,
+      keylessMs: 14 * DAY,
+      runsMs: 30 * DAY,
+    }
     const { dropped } = await this.#stage.ask(
       ({ session }) => session.sweep({ now: this.#stage.now, ...retention, limit: 1_000 }),
       swept => ({

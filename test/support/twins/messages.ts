@@ -360,7 +360,14 @@ class Twin {
   }
 
   async #sweep(): Promise<void> {
-    const retention = { callbacksMs: 3 * DAY, messagesMs: 5 * DAY, keylessMs: 5 * DAY, runsMs: 5 * DAY }
+    const retention = {
+      callbacksMs: 3 * DAY,
+      messagesMs: 5 * DAY,
+      bodiesMs: 5 * DAY,
+      failingMs: 1e15,
+      keylessMs: 5 * DAY,
+      runsMs: 5 * DAY,
+    }
     await this.#both('sweep', { now: this.#now, ...retention, limit: 1_000 })
   }
 

@@ -503,7 +503,14 @@ class Twin {
 
   /** What one sweep leaves for the next, because a scope ended in it, is the store's own business. */
   async #sweep(): Promise<void> {
-    const retention = { callbacksMs: 3 * DAY, messagesMs: 5 * DAY, keylessMs: 5 * DAY, runsMs: 5 * DAY }
+    const retention = {
+      callbacksMs: 3 * DAY,
+      messagesMs: 5 * DAY,
+      bodiesMs: 5 * DAY,
+      failingMs: 1e15,
+      keylessMs: 5 * DAY,
+      runsMs: 5 * DAY,
+    }
     const [expected, actual] = [new Map<string, number>(), new Map<string, number>()]
     for (const [session, told] of [
       [this.#sessions[0], expected],

@@ -5,6 +5,7 @@ import type { Input, Outcome } from '../../store.js'
 import type { Codecs } from '../codec.js'
 import { type EndWire, type MemoryWire, toEnd, toMemory, toRecall } from './memories.js'
 import { toSend } from './outbox.js'
+import { toPublish } from './publications.js'
 import { type ConflictWire, toConflict } from './receiving.js'
 
 export interface KnownWire {
@@ -16,7 +17,7 @@ export function toKnown({ type, memory }: KnownWire): Known {
   return { type, memory: toMemory(memory) }
 }
 
-type Verb = 'spawnInScope' | 'sendInScope' | 'exchangeInScope' | 'resendInScope'
+type Verb = 'spawnInScope' | 'sendInScope' | 'publishInScope' | 'exchangeInScope' | 'resendInScope'
 
 /** JSON as it is, but for the memory of whoever else has the key, and for a conflict. */
 type VerbWire<N extends Verb> = Exclude<Outcome<N>, Known | Conflict> | KnownWire | ConflictWire
@@ -39,6 +40,10 @@ export const SCOPE_CODECS: Codecs<keyof ScopeCommands> = {
   },
   spawnInScope: { fromWire: toSpawned },
   sendInScope: { toWire: ({ send, ...input }) => ({ ...input, send: toSend(send) }), fromWire: toSent },
+  publishInScope: {
+    toWire: ({ publish, ...input }) => ({ ...input, publish: toPublish(publish) }),
+    fromWire: toPublished,
+  },
   exchangeInScope: { toWire: ({ send, ...input }) => ({ ...input, send: toSend(send) }), fromWire: toBegun },
   resendInScope: { fromWire: toResent },
   decide: {
@@ -60,6 +65,10 @@ function toSpawned(wire: VerbWire<'spawnInScope'>): Outcome<'spawnInScope'> {
 }
 
 function toSent(wire: Exclude<VerbWire<'sendInScope'>, ConflictWire>): Outcome<'sendInScope'> {
+  return wire.type === 'known' ? toKnown(wire) : wire
+}
+
+function toPublished(wire: Exclude<VerbWire<'publishInScope'>, ConflictWire>): Outcome<'publishInScope'> {
   return wire.type === 'known' ? toKnown(wire) : wire
 }
 

@@ -41,6 +41,7 @@ declare
   receiver_ids text[] := texts(locks->'receivers');
   run_numbers bigint[] := '{}';
   delivery_ids text[] := texts(locks->'deliveries');
+  done boolean;
 begin
   if locks ? 'keys' then
     perform pg_advisory_xact_lock(hash)
@@ -91,6 +92,9 @@ begin
   end if;
   if delivery_ids <> '{}' then
     perform from deliveries where id = any(delivery_ids) order by id for update;
+  end if;
+  if locks ?| array['redelivered', 'fanOuts', 'ends', 'tried', 'failing', 'lanes', 'newLanes', 'subscribing'] then
+    done := lock_sending(locks);
   end if;
 end $$;
 

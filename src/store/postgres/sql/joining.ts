@@ -10,6 +10,7 @@ as $$
 begin
   case command->>'name'
     when 'send' then return send(command->'input', null);
+    when 'publish' then return publish(command->'input', null);
     when 'startRun' then return start_run(command->'input', null);
   end case;
 exception when serialization_failure then

@@ -9,11 +9,18 @@ create function lease_end(judged_at bigint, lease_ms jsonb) returns bigint langu
 
 -- What is held under epochs is as it was before it was handed out.
 create function give_back(epochs bigint[]) returns void language plpgsql volatile as $$
+declare
+  given text[];
 begin
   update runs set status = 'due', epoch = null, attempt = attempt - 1
    where no in (select no from runs where epoch = any(epochs) and status = 'running' order by no for update);
-  update deliveries set status = 'due', epoch = null
-   where no in (select no from deliveries where epoch = any(epochs) and status = 'sending' order by id for update);
+  with given_back as (
+    update deliveries set status = 'due', epoch = null
+     where no in (select no from deliveries where epoch = any(epochs) and status = 'sending' order by id for update)
+    returning lane
+  )
+  select coalesce(array_agg(lane), '{}') into given from given_back;
+  perform look_for_leaving(given);
   update callbacks set state = 'ready', epoch = null, attempt = attempt - 1
    where no in (select no from callbacks where epoch = any(epochs) and state = 'claimed' order by no for update);
 end $$;
@@ -137,7 +144,7 @@ declare
   found_callbacks bigint;
   found_ids text[];
   found_runs bigint;
-  found_deliveries bigint;
+  found_lanes text[];
 begin
   update nodes set over = true
    where epoch = any(array(
@@ -146,13 +153,17 @@ begin
   room := room - found_callbacks;
   found_runs := take_over_runs(c, room);
   room := room - found_runs;
-  update deliveries set status = 'due', epoch = null
-   where no = any(array(
-     select no from deliveries where epoch in (select epoch from nodes where over) and status = 'sending'
-      limit room for update skip locked));
-  get diagnostics found_deliveries = row_count;
+  with given_back as (
+    update deliveries set status = 'due', epoch = null
+     where no = any(array(
+       select no from deliveries where epoch in (select epoch from nodes where over) and status = 'sending'
+        limit room for update skip locked))
+    returning lane
+  )
+  select coalesce(array_agg(lane), '{}') into found_lanes from given_back;
+  perform look_for_leaving(found_lanes);
   return jsonb_build_object(
-    'callbacks', found_callbacks, 'deliveries', found_deliveries, 'runs', found_runs,
+    'callbacks', found_callbacks, 'deliveries', cardinality(found_lanes), 'runs', found_runs,
     'receiverIds', array(select distinct id from unnest(found_ids) id));
 end $$;
 

@@ -7,23 +7,26 @@ declare
   given jsonb := send->'message';
 begin
   with stored as (
-    insert into messages (id, key, lane, url, method, path, query, headers, type, body, created_at)
+    insert into messages (id, key, lane, url, method, path, query, headers, type, body, follows, created_at)
     values (
       given->>'id', a_key, given->>'lane', given->>'url', given->>'method', given->>'path', given->>'query',
-      given->>'headers', given->>'type', decode(given->>'body', 'base64'), (given->>'createdAt')::bigint)
+      given->>'headers', given->>'type', decode(given->>'body', 'base64'), given->>'follows',
+      (given->>'createdAt')::bigint)
         on conflict do nothing
     returning no, lane
   )
   insert into deliveries (id, message, lane, due_at, deadline_at, scope)
   select send->>'deliveryId', no, lane, instant(send->'dueAt'), instant(send->'deadlineAt'), a_scope from stored;
-  return found;
+  if not found then return false; end if;
+  if subscription_id_of(given->>'lane') is not null then perform look_for_leaving(array[given->>'lane']); end if;
+  return true;
 end $$;
 
 -- Another delivery of the same message, if that one is dead. The id of the one that counts from now on.
 create function deliver_again(delivery_id text, again jsonb) returns text language plpgsql volatile as $$
 begin
-  insert into deliveries (id, message, lane, due_at, deadline_at, scope)
-  select again->>'deliveryId', message, lane, instant(again->'dueAt'), instant(again->'deadlineAt'), scope
+  insert into deliveries (id, message, lane, url, topic, due_at, deadline_at, scope)
+  select again->>'deliveryId', message, lane, url, topic, instant(again->'dueAt'), instant(again->'deadlineAt'), scope
     from deliveries where id = delivery_id and status = 'dead';
   return case when found then again->>'deliveryId' else delivery_id end;
 end $$;
@@ -56,19 +59,27 @@ declare
   attempt constant jsonb := c->'attempt';
   next_status constant text := c->'next'->>'status';
   instant_now constant bigint := (c->>'now')::bigint;
-  held deliveries;
+  -- The delivery, and how often attempts in its lane have failed in a row.
+  held record;
   done boolean;
 begin
-  select d.* into held from deliveries d join nodes n on n.epoch = d.epoch
+  select d.*, l.failures into held
+    from deliveries d join nodes n on n.epoch = d.epoch left join lanes l on l.lane = d.lane
    where d.id = claim->>'deliveryId' and d.epoch = (claim->>'epoch')::bigint and d.fence = (claim->>'fence')::integer
      and not n.over and (judged_at is null or n.lease_ends_at > judged_at);
   if not found then return '"lost"'; end if;
 
-  insert into attempts (delivery, number, at, duration_ms, status, error, answer_headers, answer_body, truncated)
+  insert into attempts (
+    delivery, number, at, duration_ms, status, error, answer_headers, answer_body, truncated, error_class, request,
+    lane, topic)
   values (
     held.no, held.attempts + 1, (attempt->>'at')::bigint, (attempt->>'durationMs')::double precision,
     (attempt->>'status')::integer, attempt->>'error', attempt->'answer'->>'headers',
-    decode(attempt->'answer'->>'body', 'base64'), (attempt->'answer'->>'truncated')::boolean);
+    decode(attempt->'answer'->>'body', 'base64'), (attempt->'answer'->>'truncated')::boolean, attempt->>'errorClass',
+    attempt->>'request', held.lane, held.topic);
+  if c ? 'news' and (held.failures > 0 or c#>>'{news,type}' <> 'answered') then
+    done := note_news(held.lane, c->'news', instant_now);
+  end if;
   if held.status <> 'sending' then
     -- It ended while the attempt was under way, and that end stands.
     update deliveries
@@ -85,9 +96,21 @@ begin
          reason = c->'next'->>'reason',
          ended_at = case when next_status = 'due' then null else instant_now end
    where no = held.no;
+  if next_status = 'due' then
+    if subscription_id_of(held.lane) is not null then done := look_for_leaving(array[held.lane]); end if;
+    return '"recorded"';
+  end if;
+
   -- Only in a scope is a delivery waited for.
-  if held.scope is not null and next_status <> 'due' then
-    done := resume(held.id, instant_now, next_status = 'dead');
+  if held.scope is not null then done := resume(held.id, instant_now, next_status = 'dead'); end if;
+  if next_status = 'dead' and c->'next'->>'reason' <> 'cancelled' or c->'tells' = 'true' then
+    insert into ends (delivery, lane, topic, dead, turn_at)
+    select held.no, held.lane, held.topic, next_status = 'dead' and c->'next'->>'reason' <> 'cancelled',
+           case when c->'tells' = 'true' and m.follows is null then instant_now end
+      from messages m where m.no = held.message;
+  end if;
+  if next_status = 'delivered' and held.lane like 'proof:%' and c->'proves' is distinct from 'false' then
+    done := prove_by(held.lane, held.message);
   end if;
   return '"recorded"';
 end $$;
@@ -95,46 +118,58 @@ end $$;
 create function release_delivery(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
   claim jsonb := c->'claim';
+  its_lane text;
+  done boolean;
 begin
   if not is_live((claim->>'epoch')::bigint, judged_at) then return 'false'; end if;
   update deliveries set status = 'due', epoch = null
    where id = claim->>'deliveryId' and epoch = (claim->>'epoch')::bigint and fence = (claim->>'fence')::integer
-     and status = 'sending';
-  return to_jsonb(found);
+     and status = 'sending'
+  returning lane into its_lane;
+  if subscription_id_of(its_lane) is not null then done := look_for_leaving(array[its_lane]); end if;
+  return to_jsonb(its_lane is not null);
 end $$;
 
 create function reclaim_deliveries(c jsonb, judged_at bigint) returns jsonb language plpgsql volatile as $$
 declare
   an_epoch bigint := (c->>'epoch')::bigint;
-  given integer;
+  given text[];
 begin
   if not is_live(an_epoch, judged_at) then return '0'; end if;
-  update deliveries set status = 'due', epoch = null
-   where epoch = an_epoch and status = 'sending'
-     and id <> all(array(select jsonb_array_elements_text(c->'held')));
-  get diagnostics given = row_count;
-  return to_jsonb(given);
+  with given_back as (
+    update deliveries set status = 'due', epoch = null
+     where epoch = an_epoch and status = 'sending'
+       and id <> all(array(select jsonb_array_elements_text(c->'held')))
+    returning lane
+  )
+  select coalesce(array_agg(lane), '{}') into given from given_back;
+  perform look_for_leaving(given);
+  return to_jsonb(cardinality(given));
 end $$;
 
 -- A delivery as the library knows it (DeliveryRecord).
-create function delivery_json(d deliveries, message_id text) returns jsonb language sql stable
+create function delivery_json(d deliveries, message_id text, message_url text) returns jsonb language sql stable
   return present(jsonb_build_object(
-    'id', d.id, 'messageId', message_id, 'lane', d.lane, 'status', d.status, 'dueAt', d.due_at,
-    'deadlineAt', d.deadline_at, 'attempts', d.attempts, 'firstAttemptAt', d.first_attempt_at,
-    'endedAt', d.ended_at, 'reason', d.reason));
+    'id', d.id, 'messageId', message_id, 'lane', d.lane, 'url', coalesce(d.url, message_url), 'status', d.status,
+    'dueAt', d.due_at, 'deadlineAt', d.deadline_at, 'attempts', d.attempts, 'firstAttemptAt', d.first_attempt_at,
+    'endedAt', d.ended_at, 'reason', d.reason, 'redeliveredAs', d.redelivered_as));
 
 create function find_delivery(c jsonb, judged_at bigint) returns jsonb language sql stable
   return (
-    select delivery_json(d, m.id) from deliveries d join messages m on m.no = d.message
+    select delivery_json(d, m.id, m.url) from deliveries d join messages m on m.no = d.message
      where d.id = c->>'deliveryId'
   );
 
+-- An attempt as it crosses (AttemptRecord).
+create function attempt_json(a attempts) returns jsonb language sql stable
+  return present(jsonb_build_object(
+    'at', a.at, 'durationMs', a.duration_ms, 'status', a.status, 'error', a.error, 'errorClass', a.error_class,
+    'request', a.request, 'answerHeaders', a.answer_headers, 'answerBody', to_text(a.answer_body),
+    'truncated', a.truncated));
+
 create function list_attempts(c jsonb, judged_at bigint) returns jsonb language sql stable
   return (
-    select coalesce(jsonb_agg(present(jsonb_build_object(
-             'at', a.at, 'durationMs', a.duration_ms, 'status', a.status, 'error', a.error,
-             'answerHeaders', a.answer_headers, 'answerBody', to_text(a.answer_body), 'truncated', a.truncated))
-             order by a.number), '[]')
+    select coalesce(jsonb_agg(attempt_json(a) order by a.number), '[]')
       from deliveries d join attempts a on a.delivery = d.no
      where d.id = c->>'deliveryId'
   );

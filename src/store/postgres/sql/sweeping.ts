@@ -201,34 +201,6 @@ begin
   return cardinality(found_dedupes) > most or cardinality(found_answers) > most or cardinality(boxes) > most;
 end $$;
 
-create function expire_deliveries(now bigint, most integer, out expired text[], out more boolean)
-language plpgsql volatile as $$
-begin
-  expired := array(
-    select id from deliveries where ended_at is null and deadline_at <= now
-     order by deadline_at limit most + 1 for update skip locked);
-  more := cardinality(expired) > most;
-  expired := wakeable(expired[:most]);
-  update deliveries set status = 'dead', reason = 'expired', ended_at = now where id = any(expired);
-  perform resume(id, now, true) from deliveries where id = any(expired) and scope is not null;
-end $$;
-
-create function sweep_messages(ended_by bigint, most integer) returns boolean language plpgsql volatile as $$
-declare
-  found_deliveries bigint[];
-  found_messages bigint[];
-begin
-  found_deliveries := array(
-    select no from deliveries where ended_at <= ended_by and scope is null
-     order by ended_at limit most + 1 for update skip locked);
-  found_messages := array(select message from deliveries where no = any(found_deliveries[:most]));
-  delete from attempts where delivery = any(found_deliveries[:most]);
-  delete from deliveries where no = any(found_deliveries[:most]);
-  delete from messages m
-   where m.no = any(found_messages) and not exists (select from deliveries d where d.message = m.no);
-  return cardinality(found_deliveries) > most;
-end $$;
-
 -- The scope of a run that had failed ends with it.
 create function sweep_runs(ended_by bigint, now bigint, most integer) returns boolean language plpgsql volatile as $$
 declare
@@ -271,14 +243,20 @@ declare
   told record;
   unread record;
   handled record;
-  deaths record;
+  expired record;
+  unsubscribed record;
+  troubled record;
 begin
   more := sweep_ends(now, most);
   told := tell_ends(now, most);
   unread := sweep_unread(callbacks_until, now, most);
   handled := sweep_handled(callbacks_until, now, most);
   more := sweep_receivers(now - (c->>'keylessMs')::bigint, now, most) or more;
-  deaths := expire_deliveries(now, most);
+  expired := expire_deliveries(now, most);
+  unsubscribed := sweep_left_lanes(now, most);
+  troubled := sweep_troubled_lanes(now, (c->>'failingMs')::bigint, most);
+  more := sweep_idle_lanes(now, most) or more;
+  more := strip_messages(now - (c->>'bodiesMs')::bigint, most) or more;
   more := sweep_messages(now - (c->>'messagesMs')::bigint, most) or more;
   more := sweep_runs(now - (c->>'runsMs')::bigint, now, most) or more;
   perform sweep_nodes(judged_at);
@@ -287,7 +265,9 @@ begin
     'dropped', (
       select coalesce(jsonb_agg(jsonb_build_object('receiverId', id, 'callbacks', count)), '[]')
         from (select id, count(*) as count from unnest(unread.dropped || handled.dropped) id group by id) dropped),
-    'expiredDeliveryIds', to_jsonb(deaths.expired),
-    'more', more or told.more or unread.more or handled.more or deaths.more);
+    'expiredDeliveryIds', to_jsonb(expired.ids),
+    'unsubscribedDeliveryIds', to_jsonb(unsubscribed.ids),
+    'lanes', troubled.lanes,
+    'more', more or told.more or unread.more or handled.more or expired.more or unsubscribed.more or troubled.more);
 end $$;
 `

@@ -12,8 +12,8 @@ create table nodes (
   lease_ends_at bigint not null,
   -- Over for good: somebody whose own lease stood found it to be.
   over boolean not null default false,
-  -- Among lanes of written-out URLs, the one at which it stopped looking (dispatching.ts, L5).
-  last_origin text collate "C" not null default 'origin:'
+  -- Among lanes that no endpoint has, the one at which it stopped looking (dispatching.ts, L5).
+  last_lane text collate "C" not null default 'endpoint;'
 ) with (fillfactor = 50);
 create index nodes_over on nodes (epoch) where over;
 
@@ -136,10 +136,20 @@ create table messages (
   headers text not null,
   type text,
   body bytea not null,
-  created_at bigint not null
+  created_at bigint not null,
+  -- Of one to many; kept apart from the keys of those with one target.
+  publication_key text collate "C",
+  -- The delivery whose end it tells.
+  follows text collate "C",
+  -- Retention has let go of its body.
+  stripped boolean not null default false,
+  -- It was published, its fan-out is done, and it has no delivery: only its own age says when it goes.
+  unsent boolean not null default false
 );
 create unique index messages_id on messages (id);
 create unique index messages_key on messages (key) where key is not null;
+create unique index messages_publication_key on messages (publication_key) where publication_key is not null;
+create index messages_unsent on messages (created_at) where unsent;
 
 create table deliveries (
   no bigint generated always as identity primary key,
@@ -156,16 +166,31 @@ create table deliveries (
   epoch bigint,
   fence integer not null default 0,
   -- The open scope that sent it: retention leaves it alone.
-  scope text collate "C"
+  scope text collate "C",
+  -- Of one of a list; else its message has it.
+  url text,
+  -- What its message was published to.
+  topic text collate "C",
+  redelivered_as text collate "C",
+  -- It is due in a lane of which nothing is taken for now, and was set aside (dispatching.ts, L7).
+  held boolean not null default false,
+  -- Retention has let go of what is large in it.
+  stripped boolean not null default false
 ) with (fillfactor = 70);
 create unique index deliveries_id on deliveries (id);
-create index deliveries_message on deliveries (message, no);
+create index deliveries_message on deliveries (message, id);
+create index deliveries_lane on deliveries (lane, id);
+create index deliveries_topic on deliveries (topic, id) where topic is not null;
+create index deliveries_waiting on deliveries (id) where status = 'due';
+create index deliveries_dead on deliveries (id) where status = 'dead';
 create index deliveries_due on deliveries (lane, due_at, id) where status = 'due';
-create index deliveries_origins on deliveries (due_at) where status = 'due' and lane like 'origin:%';
+create index deliveries_origins on deliveries (due_at)
+  where status = 'due' and not held and lane not like 'endpoint:%';
+create index deliveries_held on deliveries (lane) where status = 'due' and held;
 create index deliveries_next on deliveries (due_at) where status = 'due';
-create index deliveries_sending on deliveries (epoch) where status = 'sending';
+create index deliveries_sending on deliveries (epoch, lane) where status = 'sending';
 create index deliveries_deadline on deliveries (deadline_at) where ended_at is null;
-create index deliveries_ended on deliveries (ended_at) where ended_at is not null and scope is null;
+create index deliveries_ended on deliveries (stripped, ended_at) where ended_at is not null and scope is null;
 create index deliveries_scope on deliveries (scope) where scope is not null;
 
 create table attempts (
@@ -178,8 +203,19 @@ create table attempts (
   answer_headers text,
   answer_body bytea,
   truncated boolean,
+  error_class text,
+  request text,
+  -- Of its delivery: what the log of attempts is read by.
+  lane text collate "C" not null,
+  topic text collate "C",
+  -- The order of the log (history.ts, H1).
+  xid xid8 not null default pg_current_xact_id(),
+  no bigint generated always as identity,
   primary key (delivery, number)
 );
+create index attempts_logged on attempts (xid, no);
+create index attempts_in_lane on attempts (lane, xid, no);
+create index attempts_of_topic on attempts (topic, xid, no) where topic is not null;
 
 -- Exchanges of the server that have a key.
 create table exchanges (

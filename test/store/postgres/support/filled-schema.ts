@@ -72,7 +72,7 @@ insert into messages (id, key, lane, method, path, query, headers, body, created
 select 'msg_' || n, 'key/' || n, 'endpoint:app', 'POST', '', '', '[]', '\\x00', $now from $many;
 insert into exchanges (receiver, key, lane, message_id, delivery_id, answer)
 select n, 'key/' || n, 'endpoint:app', 'msg_' || n, 'dlv_done_' || n, 'cb_' || n from $many;
-insert into attempts (delivery, number, at, duration_ms) select n, 1, $now, 1 from $many;
+insert into attempts (delivery, number, at, duration_ms, lane) select n, 1, $now, 1, 'endpoint:flood' from $many;
 -- Delivered; due in one lane; and waiting for a retry, each in a lane of its own.
 insert into deliveries (id, message, lane, status, due_at, deadline_at, ended_at)
 select 'dlv_done_' || n, n, 'endpoint:app', 'delivered', $now, $now + ${90 * DAY}, $now + n from $many;
@@ -95,6 +95,32 @@ select 'run_big', n, '', 'step ' || n, 0, '{"verb": "step", "result": "value"}',
 insert into waits (run, no, key, target) select n, 0, 'reply', 'rcv_' || n from $many;
 insert into memories (scope, ordinal, part, key, n, facts, size, bytes)
 select 'run_' || n, 1, '', 'step', 1, '{}', 1, '\\x00' from $many;
+
+-- Dead, told and untold, of a topic; and due in lanes that are paused.
+insert into deliveries (id, message, lane, topic, status, due_at, deadline_at, ended_at, reason)
+select 'dlv_dead_' || n, n, 'subscription:sub_' || n, 'flood', 'dead', $now, $now, $now + n, 'expired' from $many;
+insert into ends (delivery, lane, topic, dead, turn_at, asks)
+select no, lane, topic, true, case when no % 2 = 0 then $now - 1 end, case when no % 3 = 0 then '' else 'endpoint:other' end
+  from deliveries where id like 'dlv_dead_%';
+insert into deliveries (id, message, lane, due_at, deadline_at)
+select 'dlv_held_' || n, n, 'subscription:sub_' || n, $now - n, $now + ${90 * DAY} from $many;
+
+insert into topics (id, subscriptions) select 'topic.' || n, 1 from $many;
+insert into counters (name, last) values ('subscriptions', 2 * $rows);
+insert into subscriptions (no, id, topic, url, options, created_at)
+select n, 'sub_' || n, 'flood', 'https://' || n || '.example', '{}', $now from $many;
+insert into subscriptions (no, id, topic, url, options, created_at, retired)
+select $rows + n, 'sub_gone_' || n, 'flood', 'https://gone-' || n || '.example', '{}', $now, true from $many;
+-- Paused; failing, and not for long; at rest, each until another instant; healthy, but for a bucket that is not full.
+insert into lanes (lane, pause, paused_at, failures, failing_since, strikes)
+select 'subscription:sub_' || n, 'asked', $now, 1, $now, 5 from $many;
+insert into lanes (lane, failures, failing_since, strikes, warned) select 'origin:https://fails-' || n || '.example', 5, $now, 5, true from $many;
+insert into lanes (lane, rests_until, gathered) select 'origin:https://rests-' || n || '.example', $now + ${90 * DAY} + n, true from $many;
+insert into lanes (lane, next_at) select 'origin:https://rated-' || n || '.example', $now + ${90 * DAY} + n from $many;
+insert into messages (id, lane, method, path, query, headers, body, created_at)
+select 'msg_fans_' || n, 'topic:none', 'POST', '', '', '[]', '', $now from $many;
+insert into fan_outs (message, last, patterns, due_at, deadline_at, turn_at)
+select no, 1, '{none}', $now, $now + ${DAY}, $now + ${DAY} from messages where id like 'msg_fans_%';
 `
   .split(/;\n+/)
   .filter(statement => statement.trim() !== '')

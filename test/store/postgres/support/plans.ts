@@ -37,8 +37,14 @@ export function tooWide(scans: readonly Scan[], firstColumns: ReadonlyMap<string
   return scans.filter(({ table, rows, how, index, condition }) => {
     if (rows > MOST || (how === 'Seq Scan' && !FEW.has(table))) return true
     const first = firstColumns.get(index ?? '')
-    return condition !== undefined && first !== undefined && !new RegExp(`\\b${first}\\b`).test(condition)
+    return condition !== undefined && first !== undefined && !isOf(condition, first)
   })
+}
+
+/** Whether a condition names a column, or an expression, which is written with more quotes in the one than in the other. */
+function isOf(condition: string, first: string): boolean {
+  if (/^\w+$/.test(first)) return new RegExp(`\\b${first}\\b`).test(condition)
+  return condition.replaceAll("'", '').includes(first.replaceAll("'", ''))
 }
 
 /** The first column of each index of a schema. */

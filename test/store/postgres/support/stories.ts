@@ -15,6 +15,7 @@ import {
 } from '../../../../src/testing/conformance/entered-scope.js'
 import { DAY, LEASE, MINUTE, SECOND, type Trial } from '../../../../src/testing/conformance/trial.js'
 import { beginExchange } from './exchange.js'
+import { PUBLISHING_STORIES } from './publishing-stories.js'
 
 /** What a store is asked all day, in a schema that was filled by filled-schema.ts: every hot statement is in one of them. */
 export const STORIES: readonly [string, (trial: Trial) => Promise<unknown>][] = [
@@ -214,4 +215,5 @@ export const STORIES: readonly [string, (trial: Trial) => Promise<unknown>][] = 
       await trial.sweep({ limit: 100 })
     },
   ],
+  ...PUBLISHING_STORIES,
 ]

@@ -1,0 +1,345 @@
+import { checkKey } from '../core/bytes.js'
+import type { Clock } from '../core/clock.js'
+import { type Duration, toMs } from '../core/duration.js'
+import { createId } from '../core/ids.js'
+import { checkOptionNames } from '../core/option-names.js'
+import { InvalidOptionsError } from '../errors.js'
+import type { Lane } from '../model/delivery.js'
+import type { Proof, SubscriptionOptions } from '../model/endpoint-options.js'
+import { type PauseReason, slower } from '../model/lane.js'
+import type { Target } from '../model/message.js'
+import type { SubscriptionRecord } from '../model/subscription.js'
+import { checkPattern } from '../model/topic.js'
+import { DEFAULTS } from '../options.js'
+import { eachPage } from '../store/pages.js'
+import type { SendInput } from '../store/sending.js'
+import type { StoreSession } from '../store/store.js'
+import type { Endpoints } from './endpoints.js'
+import { checkFilter } from './filter.js'
+import { toDelivery } from './outbox.js'
+import type { Policy } from './policy.js'
+import { policyOptionNames, subscriptionDefaults } from './policy-options.js'
+import { toProofRequest } from './proof.js'
+import { createSecret } from './signing.js'
+import { fromStored, type StoredOptions, type StoredSecret, toStored } from './stored-subscription.js'
+import { checkLimits } from './subscription-limits.js'
+
+/** `failing`: it was paused, because it had been failing for days. `retired`: it answered `410`, and gets nothing any more. */
+export type SubscriptionState = 'active' | 'unproven' | 'paused' | 'failing' | 'retired'
+
+export interface SubscriptionInfo {
+  readonly id: string
+  readonly topic: string
+  readonly url: string
+  readonly state: SubscriptionState
+  readonly createdAt: Date
+}
+
+/**
+ * Endpoints that want a topic, stored. Whoever has a page on which others enter their URL puts them here.
+ *
+ * ```ts
+ * const { id, secret } = await server.subscriptions.put({ topic: 'book.*', url: 'https://shop.example/hooks' })
+ * ```
+ */
+export interface Subscriptions {
+  /**
+   * Makes a subscription, or gives the one with that id, or with that topic and URL, the options that are given here: doing so
+   * again changes nothing. The secret by which its messages are signed is made where none is given, and stays until
+   * another is. With `proof` nothing is sent to it until its endpoint has proven itself; until then each `put` asks it again,
+   * also one that leaves `proof` out.
+   *
+   * @throws InvalidOptionsError for an option that makes no sense, and for an id and a topic with URL of two different ones.
+   * @throws EndpointRefusedError for an address that would not be called.
+   */
+  put(subscription: SubscriptionOptions): Promise<{ id: string; secret: string; created: boolean }>
+  get(id: string): Promise<SubscriptionInfo | undefined>
+  /** In order of their ids. `topic` is a topic or a pattern, as it was given to `put`. */
+  list(filter?: { topic?: string; url?: string }): AsyncIterable<SubscriptionInfo>
+  /** What is published waits until `resume`, up to its deadline. `false` when it is paused already, or unproven, or retired. */
+  pause(id: string): Promise<boolean>
+  /** What has gathered is sent, ten a second, then everything at once. `false` when it was not paused, or is unproven. */
+  resume(id: string): Promise<boolean>
+  /** Signs by a new secret, and by the old one too for as long as `keepOldFor` says. Default 24 h. */
+  rotateSecret(id: string, options?: { keepOldFor?: Duration }): Promise<{ secret: string }>
+  /** By URL: from every topic. What waits for it is not sent any more. Returns how many there were. */
+  delete(which: { id: string } | { url: string }): Promise<number>
+}
+
+export interface SubscriptionsParts {
+  readonly session: StoreSession
+  readonly clock: Clock
+  readonly endpoints: Endpoints
+  /** Our name, for whom we ask whether we may send. */
+  readonly origin: () => string
+  /** A receiver of ours, which proves the subscription when its URL is opened. */
+  readonly toVisitUrl: (subscription: Pick<SubscriptionRecord, 'id' | 'url'>) => Promise<string>
+}
+
+const ownNames = ['id', 'topic', 'url', 'filter', 'proof', 'callback', 'deadLetter']
+const proofs: readonly Proof[] = ['echo', 'visit', 'cloudevents']
+const KEEP_OLD_MS = 24 * 60 * 60 * 1_000
+
+export class StoredSubscriptions implements Subscriptions {
+  readonly #parts: SubscriptionsParts
+
+  constructor(parts: SubscriptionsParts) {
+    this.#parts = parts
+  }
+
+  async put(given: SubscriptionOptions): Promise<{ id: string; secret: string; created: boolean }> {
+    const { session, clock } = this.#parts
+    const checked = this.#check(given)
+    const { topic, url, policy } = checked
+    for (;;) {
+      const known = await this.#find(given.id, topic, url)
+      const id = known?.id ?? given.id ?? createId('sub', clock.now())
+      const secrets = secretsOf(given, known)
+      const before = known && fromStored(known)
+      const proofKind = given.proof ?? (known?.pause === 'unproven' ? before?.proof : undefined)
+      const allowedRate = known?.url === url ? before?.allowedRate : undefined
+      const rate = slower(policy.rateLimit, allowedRate)
+      const stored: StoredOptions = {
+        ...checked.stored,
+        secrets,
+        ...(proofKind === undefined ? {} : { proof: proofKind }),
+        ...(allowedRate === undefined ? {} : { allowedRate }),
+      }
+      if (known?.pause === 'unproven') await this.#callOffProofs(known.id)
+      const proof = proofKind === undefined ? undefined : await this.#toProof(proofKind, { id, topic, url })
+      const outcome = await session.putSubscription({
+        subscription: {
+          id,
+          topic,
+          url,
+          options: toStored(stored),
+          concurrency: policy.concurrency,
+          ...(rate === undefined ? {} : { rate }),
+          createdAt: clock.now(),
+        },
+        ifVersion: known?.version ?? 0,
+        ...(proof === undefined ? {} : { proof }),
+        now: clock.now(),
+      })
+      if (outcome.type === 'put') {
+        return { id, secret: secrets[0]?.secret ?? '', created: outcome.created }
+      }
+      if (outcome.type === 'elsewhere') throw elsewhere(id)
+      if (outcome.type === 'leaving') {
+        throw new InvalidOptionsError(
+          `Subscription '${id}' was deleted, and what waited for it is still being let go of: put it in a minute, or under another id`,
+        )
+      }
+    }
+  }
+
+  async get(id: string): Promise<SubscriptionInfo | undefined> {
+    const found = await this.#parts.session.findSubscription({ id: checkId(id) })
+    return found && toInfo(found)
+  }
+
+  async *list(filter: { topic?: string; url?: string } = {}): AsyncGenerator<SubscriptionInfo> {
+    checkOptionNames(filter, ['topic', 'url'], 'list of subscriptions')
+    for await (const record of this.#records(filter)) yield toInfo(record)
+  }
+
+  async pause(id: string): Promise<boolean> {
+    const { session, clock } = this.#parts
+    await this.#required(id)
+    return session.pauseLane({ lane: laneOf(id), now: clock.now() })
+  }
+
+  async resume(id: string): Promise<boolean> {
+    const { session, clock } = this.#parts
+    await this.#required(id)
+    return session.resumeLane({ lane: laneOf(id), catchUp: DEFAULTS.catchUp, now: clock.now() })
+  }
+
+  async rotateSecret(id: string, options: { keepOldFor?: Duration } = {}): Promise<{ secret: string }> {
+    checkOptionNames(options, ['keepOldFor'], 'rotateSecret')
+    const keepMs = toMs(options.keepOldFor ?? KEEP_OLD_MS, 'keepOldFor')
+    const { session, clock } = this.#parts
+    const secret = createSecret()
+    for (;;) {
+      const { version, pause: _, ...subscription } = await this.#required(id)
+      const stored = fromStored(subscription)
+      const now = clock.now()
+      const old = stored.secrets
+        .map(({ secret: each, until = Number.POSITIVE_INFINITY }) => ({
+          secret: each,
+          until: Math.min(until, now + keepMs),
+        }))
+        .filter(({ until }) => until > now)
+      const outcome = await session.putSubscription({
+        subscription: { ...subscription, options: toStored({ ...stored, secrets: [{ secret }, ...old] }) },
+        ifVersion: version,
+        keepsRetired: true,
+        now,
+      })
+      if (outcome.type === 'put') return { secret }
+    }
+  }
+
+  async delete(which: { id: string } | { url: string }): Promise<number> {
+    const { session, clock } = this.#parts
+    checkOptionNames(which, ['id', 'url'], 'delete of subscriptions')
+    if ('id' in which === 'url' in which) {
+      throw new InvalidOptionsError(
+        "Name a subscription by its id, or all of a URL: delete({ url: 'https://…' })",
+      )
+    }
+    const ids = 'id' in which ? [checkId(which.id)] : []
+    if ('url' in which) for await (const { id } of this.#records({ url: which.url })) ids.push(id)
+    let deleted = 0
+    for (const id of ids) if (await session.deleteSubscription({ id, now: clock.now() })) deleted++
+    return deleted
+  }
+
+  #records({ topic, url }: { topic?: string; url?: string }): AsyncGenerator<SubscriptionRecord> {
+    const wanted = {
+      ...(topic === undefined ? {} : { topic: checkPattern(topic, 'topic') }),
+      // As it is stored: in normal form.
+      ...(url === undefined ? {} : { url: URL.canParse(url) ? new URL(url).href : url }),
+    }
+    const { session } = this.#parts
+    return eachPage(
+      from => session.listSubscriptions({ ...wanted, ...from }),
+      ({ id }) => id,
+    )
+  }
+
+  async #find(id: string | undefined, topic: string, url: string): Promise<SubscriptionRecord | undefined> {
+    const { session } = this.#parts
+    const known = id === undefined ? undefined : await session.findSubscription({ id })
+    if (known !== undefined) return known
+    const [found] = await session.listSubscriptions({ topic, url, limit: 1 })
+    if (found !== undefined && id !== undefined) throw elsewhere(id)
+    return found
+  }
+
+  /** What was asked before counts no more, so nobody has to be asked for it again and again. */
+  async #callOffProofs(id: string): Promise<void> {
+    const { session, clock } = this.#parts
+    const pending = await session.listDeliveries({ lane: `proof:${id}`, status: 'due', limit: 10 })
+    for (const { id: deliveryId } of pending) await session.cancelDelivery({ deliveryId, now: clock.now() })
+  }
+
+  async #required(id: string): Promise<SubscriptionRecord> {
+    const found = await this.#parts.session.findSubscription({ id: checkId(id) })
+    if (found === undefined) throw new InvalidOptionsError(`There is no subscription '${id}'`)
+    return found
+  }
+
+  #check(given: SubscriptionOptions): {
+    readonly topic: string
+    readonly url: string
+    readonly policy: Policy
+    readonly stored: Omit<StoredOptions, 'secrets'>
+  } {
+    checkOptionNames(given, [...ownNames, ...policyOptionNames], 'A subscription')
+    const { id, topic, url, filter, proof, callback, deadLetter, secret, ...policy } = given
+    if (id !== undefined) checkId(id)
+    checkPattern(topic, 'The topic of a subscription')
+    if (proof !== undefined && !proofs.includes(proof)) {
+      throw new InvalidOptionsError(`proof must be one of ${proofs.map(each => `'${each}'`).join(', ')}`)
+    }
+    const { endpoints } = this.#parts
+    const what = 'a subscription'
+    // As it will be read again; and it is always signed.
+    const kept = readAgain(policy)
+    const options = { ...kept, url, ...('secret' in given ? { secret } : {}) }
+    const signed = 'secret' in given ? options : { ...options, secret: createSecret() }
+    const settings = endpoints.toSettings(what, signed, subscriptionDefaults)
+    if (proof !== undefined && settings.variables.length > 0) {
+      throw new InvalidOptionsError(
+        `proof of ${what} needs a URL without variables such as '{${settings.variables[0]}}': what asks for it has no payload to fill them from`,
+      )
+    }
+    const stored = {
+      policy: kept,
+      ...(filter === undefined ? {} : { filter: checkFilter(filter, `filter of ${what}`) }),
+      ...(proof === undefined ? {} : { proof }),
+      ...(callback === undefined ? {} : { callback: this.#nameOf(callback, 'callback') }),
+      ...(deadLetter === undefined ? {} : { deadLetter: this.#nameOf(deadLetter, 'deadLetter') }),
+    }
+    checkLimits(settings, Buffer.byteLength(JSON.stringify({ url, stored })))
+    return { topic, url: settings.url, policy: settings, stored }
+  }
+
+  /** By what it is found again: its name, or the URL. Which names there are is not told to whoever asks from outside. */
+  #nameOf(target: Target, what: string): string {
+    const { endpoints } = this.#parts
+    const name = typeof target === 'object' && 'name' in target ? target.name : target
+    if (typeof name === 'string' && !name.includes('://') && !endpoints.knows(`endpoint:${name}`)) {
+      throw new InvalidOptionsError(`${what} of a subscription must be a URL, or an endpoint of this server`)
+    }
+    const { lane, url } = endpoints.resolve(target)
+    return url ?? lane.replace(/^endpoint:/, '')
+  }
+
+  async #toProof(
+    proof: Proof,
+    { id: subscriptionId, topic, url: hook }: Pick<SubscriptionRecord, 'id' | 'topic' | 'url'>,
+  ): Promise<SendInput> {
+    const { clock, origin, toVisitUrl } = this.#parts
+    const url = proof === 'visit' ? await toVisitUrl({ id: subscriptionId, url: hook }) : undefined
+    const now = clock.now()
+    return {
+      ...toDelivery(now),
+      message: {
+        id: createId('msg', now),
+        lane: `proof:${subscriptionId}`,
+        path: '',
+        query: '',
+        createdAt: now,
+        ...toProofRequest(proof, {
+          subscriptionId,
+          topic,
+          origin: origin(),
+          ...(url === undefined ? {} : { url }),
+        }),
+      },
+    }
+  }
+}
+
+/** Given ones replace what is there; else what is there stays; else there is a new one. */
+function secretsOf(
+  given: SubscriptionOptions,
+  known: SubscriptionRecord | undefined,
+): readonly StoredSecret[] {
+  const { secret } = given
+  if (secret !== undefined) return [secret].flat().map(each => ({ secret: each }))
+  return known === undefined ? [{ secret: createSecret() }] : fromStored(known).secrets
+}
+
+/** What JSON makes of it. */
+function readAgain<T>(options: T): T {
+  return JSON.parse(JSON.stringify(options)) as T
+}
+
+function elsewhere(id: string): Error {
+  return new InvalidOptionsError(
+    `Subscription '${id}' cannot have this topic and URL: another one has them already; delete that first`,
+  )
+}
+
+function checkId(id: string): string {
+  return checkKey(id, 'The id of a subscription')
+}
+
+function laneOf(id: string): Lane {
+  return `subscription:${id}`
+}
+
+const states: Readonly<Record<PauseReason, SubscriptionState>> = {
+  asked: 'paused',
+  failing: 'failing',
+  unproven: 'unproven',
+  retired: 'retired',
+}
+
+function toInfo({ id, topic, url, pause, createdAt }: SubscriptionRecord): SubscriptionInfo {
+  const state = pause === undefined ? 'active' : states[pause]
+  return { id, topic, url, state, createdAt: new Date(createdAt) }
+}
