@@ -22,6 +22,8 @@ const callbacks = {
 /** @type {Record<string, (request: Request) => Response>} What they answer; else 200. */
 const answers = {
   'full.example': () => new Response('no more of that', { status: 422 }),
+  'down.example': () => new Response(null, { status: 503 }),
+  'gone.example': () => new Response(null, { status: 410 }),
 }
 
 /** @type {CallbackServer[]} */

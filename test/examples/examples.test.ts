@@ -65,6 +65,13 @@ const printed: Record<string, string[]> = {
     'first: 204 of who knows the new secret',
     'fourth: 204 of who knows the new secret',
   ],
+  'webhook-provider.mjs': ['again: id', 'shop: {"event":"book.created","id":7}, signed', 'bank: unproven'],
+  'return-to-sender.mjs': [
+    '7A: delivered',
+    '13F: dead',
+    'seat 13F is free again',
+    'mail to ben: no seat 13F, the airline says 422',
+  ],
   'recurring.mjs': ['the report of day 1', 'the report of day 2', 'the report of day 3', '3 runs are done'],
 }
 
