@@ -6,7 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { deliver } from './deliver.mjs'
 import { intake } from './intake.mjs'
+import { isolation } from './isolation.mjs'
 import { latency } from './latency.mjs'
 import { parked } from './parked.mjs'
 import { postgres } from './postgres.mjs'
@@ -17,7 +19,7 @@ import { describeMachine } from './support/machine.mjs'
 import { toText } from './support/result.mjs'
 
 /** @type {Record<string, (settings: import('./support/result.mjs').Settings) => Promise<import('./support/result.mjs').Result>>} */
-const questions = { intake, latency, receivers, roundtrip, reentry, parked, postgres }
+const questions = { intake, latency, receivers, roundtrip, reentry, parked, postgres, deliver, isolation }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

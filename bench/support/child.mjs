@@ -19,8 +19,12 @@ import { fileURLToPath } from 'node:url'
  * @property {import('../servers/reentry.mjs').Entries} entries
  * @property {number} parked runs that are
  * @property {number} calls that a partner has got
+ * @property {number} delivered messages a second
+ * @property {Spread} healthy from `send` until the endpoint has it, while all endpoints are healthy
+ * @property {Spread} dead the same, while one of them is dead
  */
 
+/** @typedef {{ p50: number, p99: number }} Spread in milliseconds */
 /** @typedef {{ port: number, paths: readonly string[], tookMs: number }} Ready where it listens, and what it took to prepare */
 /** @typedef {{ [Name in keyof Answers]?: () => Promise<Answers[Name]> }} Abilities */
 /** @typedef {{ ready: Ready } | { answer: unknown } | { failure: string } | { progress: string }} Report */
