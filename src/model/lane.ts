@@ -118,6 +118,9 @@ export function afterNews(lane: LaneRecord, news: LaneNews, now: number): LaneRe
 /** A whole bucket is what leaves within this time: it keeps small rates even, and large ones from being counted one by one. */
 export const BUCKET_MS = 100
 
+/** To what an instant of today is good, as a number: a full bucket must not lack one for that. */
+export const RESOLUTION_MS = 2.5e-4
+
 /**
  * How many a bucket lets through by now, and when it lets the next one through once `taken` of them have left.
  * `nextAt` is what `LaneRecord` has of it.
@@ -127,10 +130,10 @@ export function fromBucket(
   { nextAt = 0, now }: { readonly nextAt?: number | undefined; readonly now: number },
 ): { readonly free: number; readonly nextAfter: (taken: number) => number } {
   const intervalMs = rate.perMs / rate.count
-  const size = Math.max(1, Math.floor(BUCKET_MS / intervalMs))
+  const size = Math.max(1, Math.floor((BUCKET_MS * rate.count) / rate.perMs))
   // Nobody comes between two milliseconds: who comes with the next one is not late.
   const from = now - nextAt < 1 ? nextAt : Math.max(nextAt, now - (size - 1) * intervalMs)
-  const free = from > now ? 0 : Math.floor((now - from) / intervalMs) + 1
+  const free = from > now ? 0 : Math.min(size, Math.floor((now - from + RESOLUTION_MS) / intervalMs) + 1)
   return { free, nextAfter: taken => from + taken * intervalMs }
 }
 

@@ -111,6 +111,15 @@ describe('a bucket', () => {
     )
   })
 
+  it('is full at whatever instant nothing is known of it', () => {
+    fc.assert(
+      fc.property(rate, fc.integer({ min: 0, max: 10_000_000 }), (of, later) => {
+        expect(fromBucket(of, { now: NOW + later }).free).toBe(sizeOf(of))
+      }),
+      { numRuns: 1_000, examples: [[{ count: 23, perMs: 1_000 }, 602]] },
+    )
+  })
+
   it('is full at first, and full again after a pause: what was not used does not add up', () => {
     const even = { count: 50, perMs: 1_000 }
     expect(fromBucket(even, { now: NOW }).free).toBe(5)

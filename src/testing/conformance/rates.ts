@@ -80,6 +80,18 @@ export const rates: Area = {
       },
     },
     {
+      title:
+        'a bucket is emptied by what was taken from it, also when its subscription is put with another rate',
+      async run(trial) {
+        const url = 'https://faster.example/hook'
+        const lane = await subscribe(trial, { url, rate: { count: 1, perMs: MINUTE } })
+        await fillLane(trial, lane, 3)
+        assert.equal((await claimAll(trial, lane)).claimed.length, 1)
+        await subscribe(trial, { url, rate: { count: 2, perMs: MINUTE } })
+        assert.deepEqual(await claimAll(trial, lane), { claimed: [], nextDueAt: trial.now + MINUTE })
+      },
+    },
+    {
       title: 'a subscription has a rate and a concurrency of its own, and a change of them counts at once',
       async run(trial) {
         const { now } = trial

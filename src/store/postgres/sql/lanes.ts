@@ -1,4 +1,4 @@
-import { BUCKET_MS } from '../../../model/lane.js'
+import { BUCKET_MS, RESOLUTION_MS } from '../../../model/lane.js'
 
 // What is known of lanes beyond the deliveries that wait in them (src/model/lane.ts, ported).
 //
@@ -202,9 +202,9 @@ create function from_bucket(rate jsonb, next_at double precision, now bigint, ou
 language plpgsql immutable as $$
 declare
   each constant double precision := interval_of(rate);
-  size constant double precision := greatest(1, floor(${BUCKET_MS} / each));
+  size constant double precision := greatest(1, floor(${BUCKET_MS} * (rate->>'count')::double precision / (rate->>'perMs')::double precision));
 begin
   since := case when now - next_at < 1 then next_at else greatest(coalesce(next_at, 0), now - (size - 1) * each) end;
-  free := case when since > now then 0 else least(floor((now - since) / each) + 1, 2147483647) end;
+  free := case when since > now then 0 else least(size, floor((now - since + ${RESOLUTION_MS}) / each) + 1) end;
 end $$;
 `

@@ -107,7 +107,6 @@ begin
       insert into lanes (lane, gathered) values (a_lane, true);
       its_pause := null;
     end if;
-    if changed.rate is distinct from known.rate then update lanes set next_at = null where lane = a_lane; end if;
   end if;
 
   if known.id is not null and changed.url = known.url and its_pause is distinct from 'unproven' then proof := null; end if;
