@@ -1,5 +1,4 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
-import { Trial } from '../../../src/testing/conformance/trial.js'
+import { expect, it } from 'vitest'
 import {
   batchOf,
   claimFanOut,
@@ -12,28 +11,13 @@ import {
   subscribe,
   takeAll,
 } from '../../../src/testing/conformance/trial-topics.js'
-import { HeldPool } from './support/held-pool.js'
-import { makeSchema, newSchema, storeIn, testPool } from './support/schema.js'
+import { OwnSchema } from './support/own-schema.js'
 
 // What the bug would look like: of two nodes that fan the same message out both write a page, and its subscribers get it twice;
 // or whoever subscribed while a message was published gets it, or does not, depending on whose commit was first.
 
-let schema = ''
-let held: HeldPool
-
-beforeEach(async () => {
-  schema = newSchema()
-  await makeSchema(schema)
-  held = await HeldPool.begin()
-})
-
-afterEach(async () => {
-  await held.end()
-  await testPool().query(`drop schema ${schema} cascade`)
-})
-
-const onStore = (story: (trial: Trial) => Promise<void>) => () =>
-  Trial.run(async () => storeIn(schema), story)
+const own = new OwnSchema()
+const { onStore } = own
 
 it(
   'two nodes that fan out one message at the same moment give every subscriber one delivery',
@@ -70,10 +54,10 @@ it(
     await subscribe(trial, 'book.new')
     await publish(trial, 'book.new')
     const batch = batchOf(trial, await nextPage(trial))
-    await held.session(schema).fanOut(batch)
+    await own.held.session(own.schema).fanOut(batch)
     const late = trial.session.fanOut(batch)
-    await held.isWaitedFor(late)
-    await held.commit()
+    await own.held.isWaitedFor(late)
+    await own.held.commit()
     expect(await late).toBe(false)
     expect(await takeAll(trial)).toHaveLength(1)
   }),
@@ -84,12 +68,12 @@ it(
   onStore(async trial => {
     const early = await subscribe(trial, 'book.new')
     const late = given(trial, 'book.new')
-    await held.session(schema).putSubscription({ subscription: late, now: trial.now })
+    await own.held.session(own.schema).putSubscription({ subscription: late, now: trial.now })
     await publish(trial, 'book.new')
     // Numbers are committed in their order.
     const next = put(trial, given(trial, 'book.new'))
-    await held.isWaitedFor(next)
-    await held.commit()
+    await own.held.isWaitedFor(next)
+    await own.held.commit()
     await next
     expect((await nextPage(trial)).page.map(({ subscription }) => subscription.id)).toEqual([early.id])
     trial.pass(60_000)
@@ -104,7 +88,9 @@ it(
   onStore(async trial => {
     await subscribe(trial, 'book.new')
     const [first, second] = [await publish(trial, 'book.new'), await publish(trial, 'book.new')]
-    const { fanOut } = await held.session(schema).claimFanOut({ now: trial.now, holdMs: 1_000, limit: 1 })
+    const { fanOut } = await own.held
+      .session(own.schema)
+      .claimFanOut({ now: trial.now, holdMs: 1_000, limit: 1 })
     expect(fanOut?.message.id).toBe(first)
     expect((await nextPage(trial)).message.id).toBe(second)
     expect(await claimFanOut(trial, { now: trial.now })).not.toHaveProperty('fanOut')
@@ -117,9 +103,9 @@ it(
     const { id } = await subscribe(trial, 'book.new')
     await publish(trial, 'book.new')
     const batch = batchOf(trial, await nextPage(trial))
-    await held.session(schema).deleteSubscription({ id, now: trial.now })
+    await own.held.session(own.schema).deleteSubscription({ id, now: trial.now })
     await trial.session.fanOut(batch)
-    await held.commit()
+    await own.held.commit()
     // Nothing had been there when it was deleted.
     const swept = await trial.sweep()
     expect(await takeAll(trial)).toEqual([])

@@ -1,10 +1,10 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Lane } from '../../../src/model/delivery.js'
-import { DAY, MINUTE, SECOND, Trial } from '../../../src/testing/conformance/trial.js'
+import { DAY, MINUTE, SECOND } from '../../../src/testing/conformance/trial.js'
 import { given, laneOf, put, subscribe, takeAll } from '../../../src/testing/conformance/trial-topics.js'
-import { HeldPool } from './support/held-pool.js'
+import { OwnSchema } from './support/own-schema.js'
 import { ANSWERED, FAILED, recordIn } from './support/recording.js'
-import { makeSchema, newSchema, storeIn, testPool } from './support/schema.js'
+import { testPool } from './support/schema.js'
 
 // What the bug would look like: the row of a busy lane becomes the place where all nodes wait for one another; two batches lock
 // lanes in different orders; or a lane that nobody may send to hides all others for as long as it is paused.
@@ -12,25 +12,11 @@ import { makeSchema, newSchema, storeIn, testPool } from './support/schema.js'
 /** More than the window over what is due longest. */
 const FLOOD = 1_100
 
-let schema = ''
-let held: HeldPool
-
-beforeEach(async () => {
-  schema = newSchema()
-  await makeSchema(schema)
-  held = await HeldPool.begin()
-})
-
-afterEach(async () => {
-  await held.end()
-  await testPool().query(`drop schema ${schema} cascade`)
-})
-
-const onStore = (story: (trial: Trial) => Promise<void>) => () =>
-  Trial.run(async () => storeIn(schema), story)
+const own = new OwnSchema()
+const { onStore } = own
 
 async function rowsOf(lane: Lane): Promise<number> {
-  const { rowCount } = await testPool().query(`select from ${schema}.lanes where lane = $1`, [lane])
+  const { rowCount } = await testPool().query(`select from ${own.schema}.lanes where lane = $1`, [lane])
   return rowCount ?? 0
 }
 
@@ -38,10 +24,10 @@ async function rowsOf(lane: Lane): Promise<number> {
 async function flood(lane: Lane, dueAt: number): Promise<void> {
   await testPool().query(
     `with stored as (
-       insert into ${schema}.messages (id, lane, url, method, path, query, headers, body, created_at)
+       insert into ${own.schema}.messages (id, lane, url, method, path, query, headers, body, created_at)
        select 'msg_many_' || n, $1, 'https://x.example', 'POST', '', '', '[]', '', 0 from generate_series(1, $2::integer) n
        returning no)
-     insert into ${schema}.deliveries (id, message, lane, due_at, deadline_at)
+     insert into ${own.schema}.deliveries (id, message, lane, due_at, deadline_at)
      select 'dlv_many_' || no, no, $1, $3::bigint + no, $3::bigint + ${DAY} from stored`,
     [lane, FLOOD, dueAt],
   )
@@ -61,8 +47,8 @@ it(
     const lanes = { 'endpoint:app': 2 } as const
     const rates = { 'endpoint:app': { count: 1, perMs: SECOND } }
     const one = await trial.claimDeliveries({ lanes, rates })
-    await held
-      .session(schema)
+    await own.held
+      .session(own.schema)
       .claimDeliveries({ epoch: trial.epoch, now: trial.now + SECOND, limit: 1, lanes, rates, originRoom: 0 })
     const [delivery] = one.claimed
     if (delivery === undefined) return expect.unreachable()
@@ -77,14 +63,14 @@ it(
     for (let n = 0; n < 5; n++) await trial.queue('endpoint:app')
     const lanes = { 'endpoint:app': 5 } as const
     const ask = { lanes, rates: { 'endpoint:app': { count: 1, perMs: MINUTE } }, originRoom: 0 }
-    const first = await held
-      .session(schema)
+    const first = await own.held
+      .session(own.schema)
       .claimDeliveries({ epoch: trial.epoch, now: trial.now, limit: 9, ...ask })
     expect(first.claimed).toHaveLength(1)
     const second = await trial.claimDeliveries(ask)
     expect(second.claimed).toEqual([])
     expect(second.nextDueAt).toBeGreaterThan(trial.now)
-    await held.commit()
+    await own.held.commit()
     const third = await trial.claimDeliveries(ask)
     expect([third.claimed, third.nextDueAt]).toEqual([[], trial.now + MINUTE])
   }),
@@ -107,14 +93,14 @@ it(
     const failing = { next: { status: 'due', dueAt: trial.now + MINUTE }, news: FAILED } as const
     await recordIn(trial, b1, failing)
     await recordIn(trial, a1, failing)
-    const client = await held.connect()
-    await client.query(`select from ${schema}.lanes where lane = 'endpoint:a' for update`)
+    const client = await own.held.connect()
+    await client.query(`select from ${own.schema}.lanes where lane = 'endpoint:a' for update`)
     const both = Promise.all([recordIn(trial, b2, failing), recordIn(trial, a2, failing)])
-    await held.isWaitedFor(both)
+    await own.held.isWaitedFor(both)
     await expect(
-      client.query(`select from ${schema}.lanes where lane = 'endpoint:b' for update nowait`),
+      client.query(`select from ${own.schema}.lanes where lane = 'endpoint:b' for update nowait`),
     ).resolves.toBeDefined()
-    await held.commit()
+    await own.held.commit()
     expect(await both).toEqual(['recorded', 'recorded'])
     expect((await trial.session.findLane({ lane: 'endpoint:a' }))?.failures).toBe(2)
   }),
@@ -129,10 +115,10 @@ it(
     const [one, other] = claimed
     if (one === undefined || other === undefined) return expect.unreachable()
     const failing = { next: { status: 'due', dueAt: trial.now + MINUTE }, news: FAILED } as const
-    await recordIn(trial, one, { ...failing, session: held.session(schema) })
+    await recordIn(trial, one, { ...failing, session: own.held.session(own.schema) })
     const late = recordIn(trial, other, failing)
-    await held.isWaitedFor(late)
-    await held.commit()
+    await own.held.isWaitedFor(late)
+    await own.held.commit()
     expect(await late).toBe('recorded')
     expect((await trial.session.findLane({ lane: 'endpoint:app' }))?.failures).toBe(2)
   }),
@@ -147,7 +133,7 @@ it(
     const free = await trial.queue('origin:https://free.example')
     expect((await takeAll(trial)).map(({ delivery }) => delivery.id)).toEqual([free])
     const setAside = async () => {
-      const { rowCount } = await testPool().query(`select from ${schema}.deliveries where held`)
+      const { rowCount } = await testPool().query(`select from ${own.schema}.deliveries where held`)
       return rowCount ?? 0
     }
     const before = await setAside()

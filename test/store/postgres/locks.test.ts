@@ -1,29 +1,14 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { enterRun } from '../../../src/testing/conformance/entered-run.js'
-import { DAY, Trial } from '../../../src/testing/conformance/trial.js'
+import { DAY } from '../../../src/testing/conformance/trial.js'
 import { beginExchange } from './support/exchange.js'
-import { HeldPool } from './support/held-pool.js'
-import { makeSchema, newSchema, storeIn, testPool } from './support/schema.js'
+import { OwnSchema } from './support/own-schema.js'
 
 // What would be wrong without it: two batches that touch the same rows in different orders wait for one another, until the
 // database ends one of them; and what one lets go of is found by another.
 
-let schema = ''
-let held: HeldPool
-
-beforeEach(async () => {
-  schema = newSchema()
-  await makeSchema(schema)
-  held = await HeldPool.begin()
-})
-
-afterEach(async () => {
-  await held.end()
-  await testPool().query(`drop schema ${schema} cascade`)
-})
-
-const onStore = (story: (trial: Trial) => Promise<void>) => () =>
-  Trial.run(async () => storeIn(schema), story)
+const own = new OwnSchema()
+const { onStore } = own
 
 it(
   'the end of a scope waits for its deliveries in the order of everybody, and holds none that comes later',
@@ -32,14 +17,14 @@ it(
     const [later, earlier] = ['dlv_2', 'dlv_1']
     await scope.send('notify', { deliveryId: later })
     await scope.send('tell', { deliveryId: earlier })
-    const client = await held.connect()
+    const client = await own.held.connect()
     const lock = (id: string, how = '') =>
-      client.query(`select from ${schema}.deliveries where id = $1 for update ${how}`, [id])
+      client.query(`select from ${own.schema}.deliveries where id = $1 for update ${how}`, [id])
     await lock(earlier)
     const ended = scope.end()
-    await held.isWaitedFor(ended)
+    await own.held.isWaitedFor(ended)
     await expect(lock(later, 'nowait')).resolves.toBeDefined()
-    await held.commit()
+    await own.held.commit()
     expect(await ended).toBe(true)
   }),
 )
@@ -58,10 +43,10 @@ it(
       keylessMs: DAY,
       runsMs: DAY,
     }
-    await held.session(schema).sweep({ now: trial.now, ...day, limit: 10 })
+    await own.held.session(own.schema).sweep({ now: trial.now, ...day, limit: 10 })
     const again = beginExchange(trial)
-    await held.isWaitedFor(again)
-    await held.commit()
+    await own.held.isWaitedFor(again)
+    await own.held.commit()
     const { created, receiver } = await again
     expect([created, (await trial.find(receiver.token)).state]).toEqual([true, 'open'])
   }),

@@ -1,30 +1,18 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { Trial } from '../../../src/testing/conformance/trial.js'
-import { HeldPool } from './support/held-pool.js'
+import { OwnSchema } from './support/own-schema.js'
 import { recordIn } from './support/recording.js'
-import { makeSchema, newSchema, storeIn, testPool } from './support/schema.js'
+import { storeIn } from './support/schema.js'
 import { allSettled } from './support/settled.js'
 
 // What would be wrong without it: whoever reads a log to its end while a transaction that began earlier is still open goes on
 // from behind what that one will have written, and never sees it.
 
-let schema = ''
-let held: HeldPool
-
-beforeEach(async () => {
-  schema = newSchema()
-  await makeSchema(schema)
-  held = await HeldPool.begin()
-})
-
-afterEach(async () => {
-  await held.end()
-  await testPool().query(`drop schema ${schema} cascade`)
-})
+const own = new OwnSchema()
 
 it('a log never passes a transaction that is open: what that one writes comes before what was committed later', async () => {
   await Trial.run(
-    async () => storeIn(schema),
+    async () => storeIn(own.schema),
     async trial => {
       const ids = [await trial.queue('endpoint:app'), await trial.queue('endpoint:app')]
       const { claimed } = await trial.claimDeliveries({ lanes: { 'endpoint:app': 2 } })
@@ -38,10 +26,10 @@ it('a log never passes a transaction that is open: what that one writes comes be
         return [attempts.map(({ deliveryId }) => deliveryId), deaths.map(({ delivery }) => delivery.id)]
       }
 
-      await recordIn(trial, first, { next, session: held.session(schema) })
+      await recordIn(trial, first, { next, session: own.held.session(own.schema) })
       await recordIn(trial, second, { next })
       expect(await read()).toEqual([[], []])
-      await held.commit()
+      await own.held.commit()
       await allSettled()
       expect(await read()).toEqual([ids, ids])
     },
@@ -50,7 +38,7 @@ it('a log never passes a transaction that is open: what that one writes comes be
 
 it('what is read to its end and then goes on misses nothing and repeats nothing', async () => {
   await Trial.run(
-    async () => storeIn(schema),
+    async () => storeIn(own.schema),
     async trial => {
       const seen: string[] = []
       const sent: string[] = []
