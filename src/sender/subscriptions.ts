@@ -1,4 +1,3 @@
-import { checkKey } from '../core/bytes.js'
 import type { Clock } from '../core/clock.js'
 import { type Duration, toMs } from '../core/duration.js'
 import { createId } from '../core/ids.js'
@@ -7,7 +6,6 @@ import { InvalidOptionsError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
 import type { Proof, SubscriptionOptions } from '../model/endpoint-options.js'
 import { type PauseReason, slower } from '../model/lane.js'
-import type { Target } from '../model/message.js'
 import type { SubscriptionRecord } from '../model/subscription.js'
 import { checkPattern } from '../model/topic.js'
 import { DEFAULTS } from '../options.js'
@@ -15,14 +13,11 @@ import { eachPage } from '../store/pages.js'
 import type { SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
 import type { Endpoints } from './endpoints.js'
-import { checkFilter } from './filter.js'
 import { toDelivery } from './outbox.js'
-import type { Policy } from './policy.js'
-import { policyOptionNames, subscriptionDefaults } from './policy-options.js'
 import { toProofRequest } from './proof.js'
 import { createSecret } from './signing.js'
 import { fromStored, type StoredOptions, type StoredSecret, toStored } from './stored-subscription.js'
-import { checkLimits } from './subscription-limits.js'
+import { checkId, checkSubscription } from './subscription-options.js'
 
 /** `failing`: it was paused, because it had been failing for days. `retired`: it answered `410`, and gets nothing any more. */
 export type SubscriptionState = 'active' | 'unproven' | 'paused' | 'failing' | 'retired'
@@ -76,8 +71,6 @@ export interface SubscriptionsParts {
   readonly toVisitUrl: (subscription: Pick<SubscriptionRecord, 'id' | 'url'>) => Promise<string>
 }
 
-const ownNames = ['id', 'topic', 'url', 'filter', 'proof', 'callback', 'deadLetter']
-const proofs: readonly Proof[] = ['echo', 'visit', 'cloudevents']
 const KEEP_OLD_MS = 24 * 60 * 60 * 1_000
 
 export class StoredSubscriptions implements Subscriptions {
@@ -89,7 +82,7 @@ export class StoredSubscriptions implements Subscriptions {
 
   async put(given: SubscriptionOptions): Promise<{ id: string; secret: string; created: boolean }> {
     const { session, clock } = this.#parts
-    const checked = this.#check(given)
+    const checked = checkSubscription(given, this.#parts.endpoints)
     const { topic, url, policy } = checked
     for (;;) {
       const known = await this.#find(given.id, topic, url)
@@ -230,53 +223,6 @@ export class StoredSubscriptions implements Subscriptions {
     return found
   }
 
-  #check(given: SubscriptionOptions): {
-    readonly topic: string
-    readonly url: string
-    readonly policy: Policy
-    readonly stored: Omit<StoredOptions, 'secrets'>
-  } {
-    checkOptionNames(given, [...ownNames, ...policyOptionNames], 'A subscription')
-    const { id, topic, url, filter, proof, callback, deadLetter, secret, ...policy } = given
-    if (id !== undefined) checkId(id)
-    checkPattern(topic, 'The topic of a subscription')
-    if (proof !== undefined && !proofs.includes(proof)) {
-      throw new InvalidOptionsError(`proof must be one of ${proofs.map(each => `'${each}'`).join(', ')}`)
-    }
-    const { endpoints } = this.#parts
-    const what = 'a subscription'
-    // As it will be read again; and it is always signed.
-    const kept = readAgain(policy)
-    const options = { ...kept, url, ...('secret' in given ? { secret } : {}) }
-    const signed = 'secret' in given ? options : { ...options, secret: createSecret() }
-    const settings = endpoints.toSettings(what, signed, subscriptionDefaults)
-    if (proof !== undefined && settings.variables.length > 0) {
-      throw new InvalidOptionsError(
-        `proof of ${what} needs a URL without variables such as '{${settings.variables[0]}}': what asks for it has no payload to fill them from`,
-      )
-    }
-    const stored = {
-      policy: kept,
-      ...(filter === undefined ? {} : { filter: checkFilter(filter, `filter of ${what}`) }),
-      ...(proof === undefined ? {} : { proof }),
-      ...(callback === undefined ? {} : { callback: this.#nameOf(callback, 'callback') }),
-      ...(deadLetter === undefined ? {} : { deadLetter: this.#nameOf(deadLetter, 'deadLetter') }),
-    }
-    checkLimits(settings, Buffer.byteLength(JSON.stringify({ url, stored })))
-    return { topic, url: settings.url, policy: settings, stored }
-  }
-
-  /** By what it is found again: its name, or the URL. Which names there are is not told to whoever asks from outside. */
-  #nameOf(target: Target, what: string): string {
-    const { endpoints } = this.#parts
-    const name = typeof target === 'object' && 'name' in target ? target.name : target
-    if (typeof name === 'string' && !name.includes('://') && !endpoints.knows(`endpoint:${name}`)) {
-      throw new InvalidOptionsError(`${what} of a subscription must be a URL, or an endpoint of this server`)
-    }
-    const { lane, url } = endpoints.resolve(target)
-    return url ?? lane.replace(/^endpoint:/, '')
-  }
-
   async #toProof(
     proof: Proof,
     { id: subscriptionId, topic, url: hook }: Pick<SubscriptionRecord, 'id' | 'topic' | 'url'>,
@@ -313,19 +259,10 @@ function secretsOf(
   return known === undefined ? [{ secret: createSecret() }] : fromStored(known).secrets
 }
 
-/** What JSON makes of it. */
-function readAgain<T>(options: T): T {
-  return JSON.parse(JSON.stringify(options)) as T
-}
-
 function elsewhere(id: string): Error {
   return new InvalidOptionsError(
     `Subscription '${id}' cannot have this topic and URL: another one has them already; delete that first`,
   )
-}
-
-function checkId(id: string): string {
-  return checkKey(id, 'The id of a subscription')
 }
 
 function laneOf(id: string): Lane {
