@@ -5,6 +5,8 @@
 //     ├──paused────▶ paused ──resumed─▶ catching up ──nothing due──▶ open
 //     └──gone──────▶ retired
 //
+//   any of them ──asked for a proof──▶ unproven ──proven──▶ open, or paused if somebody had paused it
+//
 // What waits in a lane that rests or is paused is not lost: it waits, until its deadline.
 
 /** How fast a lane may be worked off: a leaky bucket, from which `count` deliveries leave in `perMs`, spread evenly. */
@@ -13,8 +15,11 @@ export interface Rate {
   readonly perMs: number
 }
 
-/** Why nothing of a lane is attempted until somebody resumes it. `unproven`: its endpoint has not shown that it wants it. */
-export type PauseReason = 'asked' | 'failing' | 'unproven' | 'retired'
+/**
+ * Why nothing of a lane is attempted until somebody resumes it. `unproven`: its endpoint has not shown that it wants it.
+ * `unproven_asked`: nor would it be attempted if it had, because somebody had paused it before.
+ */
+export type PauseReason = 'asked' | 'failing' | 'unproven' | 'unproven_asked' | 'retired'
 
 export interface LaneRecord {
   /** No attempt before that. */
@@ -109,10 +114,40 @@ export function afterNews(lane: LaneRecord, news: LaneNews, now: number): LaneRe
     }
     case 'gone':
       // One that is not proven was not sent anything: what says so speaks of the URL it had before.
-      return lane.pause === 'retired' || lane.pause === 'unproven'
+      return lane.pause === 'retired' || isUnproven(lane)
         ? undefined
         : { ...lane, pause: 'retired', pausedAt: now }
   }
+}
+
+/** Whether only a proof opens it. */
+export function isUnproven({ pause }: Pick<LaneRecord, 'pause'>): boolean {
+  return pause === 'unproven' || pause === 'unproven_asked'
+}
+
+/** Its endpoint has to prove itself. What else it was paused for speaks of the URL before, unless somebody asked for it. */
+export function afterDoubt(lane: LaneRecord, now: number): LaneRecord {
+  if (isUnproven(lane)) return lane
+  return lane.pause === 'asked'
+    ? { ...lane, pause: 'unproven_asked' }
+    : { ...lane, pause: 'unproven', pausedAt: now }
+}
+
+/** Its endpoint has proven itself. `undefined`: that was not asked of it. */
+export function afterProof(lane: LaneRecord): LaneRecord | undefined {
+  if (!isUnproven(lane)) return undefined
+  if (lane.pause === 'unproven_asked') return { ...lane, pause: 'asked' }
+  const { pause: _, pausedAt: __, ...open } = lane
+  return open
+}
+
+/** Somebody resumes it. `undefined`: it is not paused, or not by anything but a proof that it lacks. */
+export function afterResume(lane: LaneRecord, catchUp: Rate): LaneRecord | undefined {
+  if (lane.pause === undefined || lane.pause === 'unproven') return undefined
+  if (lane.pause === 'unproven_asked') return { ...lane, pause: 'unproven' }
+  // Its bucket is as empty as it was: nobody gets more through by pausing and resuming.
+  const { nextAt } = lane
+  return { ...healthyLane, catchUp: { ...catchUp }, ...(nextAt === undefined ? {} : { nextAt }) }
 }
 
 /** A whole bucket is what leaves within this time: it keeps small rates even, and large ones from being counted one by one. */

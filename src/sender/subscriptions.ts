@@ -5,7 +5,7 @@ import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
 import type { Proof, SubscriptionOptions } from '../model/endpoint-options.js'
-import { type PauseReason, slower } from '../model/lane.js'
+import { isUnproven, type PauseReason, slower } from '../model/lane.js'
 import type { SubscriptionRecord } from '../model/subscription.js'
 import { checkPattern } from '../model/topic.js'
 import { DEFAULTS } from '../options.js'
@@ -53,7 +53,10 @@ export interface Subscriptions {
   list(filter?: { topic?: string; url?: string }): AsyncIterable<SubscriptionInfo>
   /** What is published waits until `resume`, up to its deadline. `false` when it is paused already, or unproven, or retired. */
   pause(id: string): Promise<boolean>
-  /** What has gathered is sent, ten a second, then everything at once. `false` when it was not paused, or is unproven. */
+  /**
+   * What has gathered is sent, ten a second, then everything at once. `false` when it was not paused. One that was paused
+   * and then got a URL that is not proven yet waits for the proof alone from then on.
+   */
   resume(id: string): Promise<boolean>
   /** Signs by a new secret, and by the old one too for as long as `keepOldFor` says. Default 24 h. */
   rotateSecret(id: string, options?: { keepOldFor?: Duration }): Promise<{ secret: string }>
@@ -89,7 +92,8 @@ export class StoredSubscriptions implements Subscriptions {
       const id = known?.id ?? given.id ?? createId('sub', clock.now())
       const secrets = secretsOf(given, known)
       const before = known && fromStored(known)
-      const proofKind = given.proof ?? (known?.pause === 'unproven' ? before?.proof : undefined)
+      const wasUnproven = known !== undefined && isUnproven(known)
+      const proofKind = given.proof ?? (wasUnproven ? before?.proof : undefined)
       const allowedRate = known?.url === url ? before?.allowedRate : undefined
       const rate = slower(policy.rateLimit, allowedRate)
       const stored: StoredOptions = {
@@ -98,7 +102,7 @@ export class StoredSubscriptions implements Subscriptions {
         ...(proofKind === undefined ? {} : { proof: proofKind }),
         ...(allowedRate === undefined ? {} : { allowedRate }),
       }
-      if (known?.pause === 'unproven') await this.#callOffProofs(known.id)
+      if (known !== undefined && wasUnproven) await this.#callOffProofs(known.id)
       const proof = proofKind === undefined ? undefined : await this.#toProof(proofKind, { id, topic, url })
       const outcome = await session.putSubscription({
         subscription: {
@@ -273,6 +277,7 @@ const states: Readonly<Record<PauseReason, SubscriptionState>> = {
   asked: 'paused',
   failing: 'failing',
   unproven: 'unproven',
+  unproven_asked: 'unproven',
   retired: 'retired',
 }
 

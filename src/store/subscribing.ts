@@ -26,7 +26,8 @@ export interface SubscriptionCommands {
   /**
    * Makes a subscription, or changes the one with that id, or with that topic and URL. What is changed keeps its id, its number and
    * what waits for it. With `proof` a new one, one that has another URL now, and one that is not proven yet are unproven
-   * from then on, and that message is sent; else `proof` is not used. One that had retired is open again.
+   * from then on, and that message is sent; else `proof` is not used. One that had retired is open again; one that somebody
+   * had paused is paused again when it has proven itself, unless it is resumed before.
    *
    * A proof makes what was known of the lane of proofs void, and those before it: when they are delivered after it was asked
    * for, or after the URL has changed, they prove nothing.
@@ -49,7 +50,7 @@ export interface SubscriptionCommands {
   /** It gets nothing any more, and nothing is known of its lanes from then on, whatever is recorded; its id is not given again. What waits for it dies as `unsubscribed`, by sweeps. `false` when there is none. */
   deleteSubscription(input: { readonly id: string; readonly now: number }): boolean
 
-  /** An unproven subscription has proven itself, and what waits for it is sent. `false` when it is not unproven, or has another URL. */
+  /** An unproven subscription has proven itself, and what waits for it is sent, unless somebody had paused it. `false` when it is not unproven, or has another URL. */
   proveSubscription(input: { readonly id: string; readonly url?: string; readonly now: number }): boolean
 
   /** What is known of a lane, if anything is. */
@@ -60,7 +61,8 @@ export interface SubscriptionCommands {
 
   /**
    * What waits in the lane is sent again, no faster than `catchUp` until nothing is due in it; it counts as healthy, and rests no
-   * more. `false` when it is not paused, or unproven: then only a proof opens it.
+   * more. One that is unproven only a proof opens: nothing else holds it back from then on. `false` when it is not paused,
+   * or by nothing but that.
    */
   resumeLane(input: { readonly lane: Lane; readonly catchUp: Rate; readonly now: number }): boolean
 }

@@ -648,6 +648,49 @@ describe('a proof', () => {
     expect(await stateOf(bench.server, moved.id)).toBe('active')
   })
 
+  it('does not open a subscription that was paused before it moved: resume does', async () => {
+    await using bench = await openBench(
+      { logger, world: echoing(({ token }) => new Response(token)) },
+      () => undefined,
+    )
+    const { server } = bench
+    const { id } = await server.subscriptions.put(HOOK)
+    expect(await server.subscriptions.pause(id)).toBe(true)
+    await server.publish({ topic: 'book.lent' })
+    await server.subscriptions.put({ ...HOOK, id, url: 'https://moved.example', proof: 'echo' })
+    expect(await stateOf(server, id)).toBe('unproven')
+    await bench.settle()
+    expect(await stateOf(server, id)).toBe('paused')
+    await server.publish({ topic: 'book.lent' })
+    await bench.advance('1d')
+    expect(bench.sent).toHaveLength(1)
+    expect(await server.subscriptions.resume(id)).toBe(true)
+    await bench.advance('1s')
+    expect(bench.sent).toHaveLength(3)
+  })
+
+  it('of a subscription that was resumed before it is given opens it', async () => {
+    let isReady = false
+    const world = echoing(({ token }) => new Response(isReady ? token : null))
+    await using bench = await openBench({ logger, world }, () => undefined)
+    const { subscriptions } = bench.server
+    const { id } = await subscriptions.put(HOOK)
+    await subscriptions.pause(id)
+    const moved = { ...HOOK, id, url: 'https://moved.example' }
+    await subscriptions.put({ ...moved, proof: 'echo' })
+    await bench.settle()
+    await subscriptions.put(moved)
+    await bench.settle()
+    expect(bench.sent).toHaveLength(2)
+    expect(await subscriptions.resume(id)).toBe(true)
+    expect(await subscriptions.resume(id)).toBe(false)
+    expect(await stateOf(bench.server, id)).toBe('unproven')
+    isReady = true
+    await subscriptions.put(moved)
+    await bench.settle()
+    expect(await stateOf(bench.server, id)).toBe('active')
+  })
+
   it('by a visit is not given by the link that another URL was sent', async () => {
     await using bench = await openBench({ logger, world: ok }, () => undefined)
     const put = (url: string) =>

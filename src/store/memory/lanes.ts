@@ -1,4 +1,4 @@
-import { healthyLane } from '../../model/lane.js'
+import { afterResume, healthyLane } from '../../model/lane.js'
 import type { SubscriptionCommands } from '../subscribing.js'
 import type { Data } from './data.js'
 import { putLaneState } from './subscribers.js'
@@ -20,15 +20,9 @@ export function laneCommands(
     },
 
     resumeLane({ lane, catchUp }) {
-      const state = data.laneStates.of(lane)
-      if (state?.pause === undefined || state.pause === 'unproven') return false
-      // Its bucket stays as empty as it was: nobody gets more through by pausing and resuming.
-      const { nextAt } = state
-      putLaneState(data, lane, {
-        ...healthyLane,
-        catchUp: { ...catchUp },
-        ...(nextAt === undefined ? {} : { nextAt }),
-      })
+      const resumed = afterResume(data.laneStates.of(lane) ?? healthyLane, catchUp)
+      if (resumed === undefined) return false
+      putLaneState(data, lane, resumed)
       return true
     },
   }

@@ -1,5 +1,5 @@
 import { type Lane, subscriptionIdOf } from '../../model/delivery.js'
-import type { LaneRecord } from '../../model/lane.js'
+import { afterProof, healthyLane, type LaneRecord } from '../../model/lane.js'
 import type { SubscriptionRecord } from '../../model/subscription.js'
 import type { Data } from './data.js'
 import type { SubscriptionRow } from './rows.js'
@@ -54,10 +54,9 @@ export function forsake(data: Data, id: string): void {
 /** An unproven subscription has proven itself. `false` when it is not unproven. */
 export function prove(data: Data, subscription: SubscriptionRow): boolean {
   const lane = laneOf(subscription)
-  const state = data.laneStates.of(lane)
-  if (state?.pause !== 'unproven') return false
-  const { pause: _, pausedAt: __, ...open } = state
-  data.laneStates.put(lane, open)
+  const proven = afterProof(data.laneStates.of(lane) ?? healthyLane)
+  if (proven === undefined) return false
+  data.laneStates.put(lane, proven)
   subscription.proof = undefined
   return true
 }

@@ -1,4 +1,4 @@
-import { healthyLane } from '../../model/lane.js'
+import { afterDoubt, healthyLane, isUnproven } from '../../model/lane.js'
 import type { SubscriptionRecord } from '../../model/subscription.js'
 import type { PutSubscriptionInput, PutSubscriptionOutcome, SubscriptionCommands } from '../subscribing.js'
 import type { Data } from './data.js'
@@ -68,9 +68,9 @@ function put(
   const hasMoved = known !== undefined && known.record.url !== given.url
   const subscription = known === undefined ? add(data, given) : change(data, known, given)
   const lane = laneOf(subscription)
-  const isUnproven = data.laneStates.of(lane)?.pause === 'unproven'
+  const wasUnproven = isUnproven(data.laneStates.of(lane) ?? healthyLane)
   if (keepsRetired === undefined && hasRetired(data, subscription)) data.laneStates.forget(lane)
-  const mustProve = known === undefined || hasMoved || isUnproven
+  const mustProve = known === undefined || hasMoved || wasUnproven
   const sent = proof !== undefined && mustProve ? askForProof(data, subscription, proof, now) : {}
   return {
     type: 'put',
@@ -88,9 +88,7 @@ function askForProof(
   now: number,
 ): { readonly proofDeliveryId?: string } {
   const lane = laneOf(subscription)
-  const state = data.laneStates.of(lane) ?? healthyLane
-  const pausedAt = state.pause === 'unproven' ? state.pausedAt : now
-  data.laneStates.put(lane, { ...state, pause: 'unproven', ...(pausedAt === undefined ? {} : { pausedAt }) })
+  data.laneStates.put(lane, afterDoubt(data.laneStates.of(lane) ?? healthyLane, now))
   const proofLane = `proof:${subscription.record.id}` as const
   data.laneStates.forget(proofLane)
   const sent = send(data, { message: { ...message, lane: proofLane }, ...delivery })

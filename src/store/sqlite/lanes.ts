@@ -1,5 +1,12 @@
 import { type Lane, subscriptionIdOf } from '../../model/delivery.js'
-import { afterNews, healthyLane, type LaneNews, type LaneRecord } from '../../model/lane.js'
+import {
+  afterNews,
+  afterProof,
+  afterResume,
+  healthyLane,
+  type LaneNews,
+  type LaneRecord,
+} from '../../model/lane.js'
 import type { Commands, Input } from '../store.js'
 import type { DueLanes } from './due-lanes.js'
 import type { LaneRows } from './lane-rows.js'
@@ -45,10 +52,9 @@ export class Lanes implements Pick<Commands, 'findLane' | 'pauseLane' | 'resumeL
   /** What is sent to it is sent again, if it waited for a proof. */
   prove(id: string): boolean {
     const lane: Lane = `subscription:${id}`
-    const known = this.find(lane)
-    if (known?.pause !== 'unproven') return false
-    const { pause: _, pausedAt: __, ...open } = known
-    this.put(lane, open)
+    const proven = afterProof(this.find(lane) ?? healthyLane)
+    if (proven === undefined) return false
+    this.put(lane, proven)
     return true
   }
 
@@ -64,11 +70,9 @@ export class Lanes implements Pick<Commands, 'findLane' | 'pauseLane' | 'resumeL
   }
 
   resumeLane({ lane, catchUp }: Input<'resumeLane'>): boolean {
-    const known = this.find(lane)
-    if (known?.pause === undefined || known.pause === 'unproven') return false
-    // Its bucket is as empty as it was: nobody gets more through by pausing and resuming.
-    const { nextAt } = known
-    this.put(lane, { ...healthyLane, catchUp, ...(nextAt === undefined ? {} : { nextAt }) })
+    const resumed = afterResume(this.find(lane) ?? healthyLane, catchUp)
+    if (resumed === undefined) return false
+    this.put(lane, resumed)
     return true
   }
 

@@ -1,5 +1,5 @@
 import type { Lane } from '../../model/delivery.js'
-import { healthyLane } from '../../model/lane.js'
+import { afterDoubt, healthyLane, isUnproven } from '../../model/lane.js'
 import type { SubscriptionRecord } from '../../model/subscription.js'
 import type { SendInput } from '../sending.js'
 import type { Input, Outcome } from '../store.js'
@@ -78,9 +78,9 @@ export class Subscriptions
     }
     const row = known === undefined ? this.#add(subscription) : this.#change(known, subscription)
     const lane: Lane = `subscription:${row.id}`
-    const pause = this.#parts.lanes.find(lane)?.pause
-    if (pause === 'retired' && keepsRetired === undefined) this.#parts.lanes.forget(lane)
-    const isToProve = known?.url !== subscription.url || pause === 'unproven'
+    const before = this.#parts.lanes.find(lane) ?? healthyLane
+    if (before.pause === 'retired' && keepsRetired === undefined) this.#parts.lanes.forget(lane)
+    const isToProve = known?.url !== subscription.url || isUnproven(before)
     const sent = proof === undefined || !isToProve ? {} : this.#askForProof(row, proof, now)
     return { type: 'put', subscription: subscriptions.toRecord(row), created: known === undefined, ...sent }
   }
@@ -147,8 +147,7 @@ export class Subscriptions
   ): { readonly proofDeliveryId?: string } {
     const { lanes, outbox } = this.#parts
     const lane: Lane = `subscription:${id}`
-    const known = lanes.find(lane) ?? healthyLane
-    if (known.pause !== 'unproven') lanes.put(lane, { ...known, pause: 'unproven', pausedAt: now })
+    lanes.put(lane, afterDoubt(lanes.find(lane) ?? healthyLane, now))
     lanes.forget(`proof:${id}`)
     const sent = outbox.send({ ...proof, message: { ...proof.message, lane: `proof:${id}` } })
     if (sent.type !== 'sent') return {}

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import type { AfterAttempt } from '../../model/delivery.js'
-import { type Area, MINUTE, type Trial } from './trial.js'
+import type { AfterAttempt, Lane } from '../../model/delivery.js'
+import type { SubscriptionRecord } from '../../model/subscription.js'
+import type { PutSubscriptionInput } from '../../store/subscribing.js'
+import { type Area, MINUTE, SECOND, type Trial } from './trial.js'
 import {
   given,
   laneOf,
@@ -92,6 +94,50 @@ export const proving: Area = {
         assert.equal(await pauseOf(trial, moved), undefined)
         await put(trial, { ...moved, url: URL_A }, { proof: proofFor(trial, moved.id) })
         assert.equal(await pauseOf(trial, moved), 'unproven')
+      },
+    },
+    {
+      title:
+        'one that somebody had paused stays so when another URL has proven itself, in either way, until it is resumed',
+      async run(trial) {
+        for (const way of ['delivered', 'visited'] as const) {
+          const { subscription, pausedAt, moved } = await movePaused(trial)
+          const lane = laneOf(subscription)
+          assert.deepEqual(await takenLanes(trial), [`proof:${subscription.id}`])
+          await put(trial, moved, { proof: proofFor(trial, moved.id) })
+          await trial.restart()
+          if (way === 'delivered') await recordProof(trial, DELIVERED)
+          else await visit(trial, subscription)
+          const known = await trial.session.findLane({ lane })
+          assert.deepEqual([known?.pause, known?.pausedAt], ['asked', pausedAt])
+          assert.equal(await trial.session.proveSubscription({ id: moved.id, now: trial.now }), false)
+          assert.deepEqual(
+            (await takenLanes(trial)).filter(taken => taken === lane),
+            [],
+          )
+          assert.equal(await resume(trial, lane), true)
+          assert.deepEqual(await takenLanes(trial), [lane])
+        }
+      },
+    },
+    {
+      title: 'one that is resumed before it has proven itself waits for its proof alone',
+      async run(trial) {
+        const { subscription } = await movePaused(trial)
+        const lane = laneOf(subscription)
+        assert.equal(await resume(trial, lane), true)
+        assert.equal(await resume(trial, lane), false)
+        assert.equal(await pauseOf(trial, subscription), 'unproven')
+        await recordProof(trial, DELIVERED)
+        assert.equal(await pauseOf(trial, subscription), undefined)
+        assert.deepEqual(await takenLanes(trial), [lane])
+      },
+    },
+    {
+      title: 'what the URL before has said of itself later does not retire one that is paused and unproven',
+      async run(trial) {
+        const { subscription } = await movePaused(trial, { early: true })
+        assert.equal(await pauseOf(trial, subscription), 'unproven_asked')
       },
     },
     {
@@ -197,4 +243,45 @@ async function recordProof(
     ...proves,
   })
   assert.equal(outcome, 'recorded')
+}
+
+/** A subscription in which something waits, that was paused, and that has another URL by now, which is to be proven. */
+async function movePaused(
+  trial: Trial,
+  { early = false } = {},
+): Promise<{
+  readonly subscription: SubscriptionRecord
+  readonly pausedAt: number
+  readonly moved: PutSubscriptionInput['subscription']
+}> {
+  const subscription = await subscribe(trial, 'book.created')
+  const lane = laneOf(subscription)
+  const pausedAt = trial.now
+  await trial.queue(lane)
+  const [underWay] = early ? await takeAll(trial) : []
+  assert.equal(await trial.session.pauseLane({ lane, now: pausedAt }), true)
+  trial.pass(MINUTE)
+  const { version: _, ...known } = subscription
+  const moved = { ...known, url: `${known.url}/moved` }
+  const outcome = await put(trial, moved, { proof: proofFor(trial, moved.id) })
+  assert.equal(outcome.type, 'put')
+  assert.equal(outcome.subscription.pause, 'unproven_asked')
+  if (underWay !== undefined) {
+    await trial.session.recordAttempt({
+      claim: trial.toDeliveryClaim(underWay),
+      now: trial.now,
+      attempt: { at: trial.now, durationMs: 1, status: 410 },
+      next: { status: 'dead', reason: 'rejected' },
+      news: { type: 'gone' },
+    })
+  }
+  return { subscription, pausedAt, moved }
+}
+
+function resume(trial: Trial, lane: Lane): Promise<boolean> {
+  return trial.session.resumeLane({ lane, catchUp: { count: 10, perMs: SECOND }, now: trial.now })
+}
+
+async function visit(trial: Trial, { id }: SubscriptionRecord): Promise<void> {
+  assert.equal(await trial.session.proveSubscription({ id, now: trial.now }), true)
 }

@@ -19,6 +19,10 @@ create function is_forgotten_lane(lane text) returns boolean language sql stable
   return subscription_id_of(lane) is not null
      and (select true from subscriptions s where s.id = subscription_id_of(lane) limit 1) is null;
 
+-- Only a proof opens it.
+create function is_unproven(pause text) returns boolean language sql immutable
+  return coalesce(pause in ('unproven', 'unproven_asked'), false);
+
 -- A lane as the library knows it (LaneRecord).
 create function lane_json(l lanes) returns jsonb language sql stable
   return jsonb_strip_nulls(jsonb_build_object(
@@ -44,7 +48,7 @@ begin
       select l.lane
         from deliveries d
        cross join lateral (values (d.lane), ('subscription:' || substr(d.lane, 7))) v (lane)
-        join lanes l on l.lane = v.lane and (l.failures > 0 or l.pause = 'unproven')
+        join lanes l on l.lane = v.lane and (l.failures > 0 or is_unproven(l.pause))
        where d.id = any(texts(locks->'tried')) and (v.lane = d.lane or d.lane like 'proof:%'));
   end if;
   if locks ? 'failing' then
@@ -130,7 +134,7 @@ begin
     when 'gone' then
       update lanes
          set pause = 'retired', paused_at = now, leaving = leaving or lane like 'subscription:%'
-       where lane = a_lane and (pause is null or pause not in ('retired', 'unproven'));
+       where lane = a_lane and (pause is null or pause <> 'retired' and not is_unproven(pause));
       if found then update subscriptions set retired = true where id = an_id and a_lane like 'subscription:%'; end if;
   end case;
   return true;
@@ -148,6 +152,8 @@ create function resume_lane(c jsonb, judged_at bigint) returns jsonb language pl
 declare
   resumed text;
 begin
+  update lanes set pause = 'unproven' where lane = c->>'lane' and pause = 'unproven_asked';
+  if found then return 'true'; end if;
   update lanes
      set pause = null, paused_at = null, rests_until = null, catch_up = c->'catchUp', gathered = true, leaving = false,
          failures = 0, failing_since = null, strikes = 0, last_strike_at = null, probing = false, warned = false
@@ -161,8 +167,11 @@ end $$;
 
 create function prove(subscription_id text) returns boolean language plpgsql volatile as $$
 begin
-  update lanes set pause = null, paused_at = null, gathered = true
-   where lane = 'subscription:' || subscription_id and pause = 'unproven';
+  update lanes
+     set pause = case when pause = 'unproven_asked' then 'asked' end,
+         paused_at = case when pause = 'unproven_asked' then paused_at end,
+         gathered = true
+   where lane = 'subscription:' || subscription_id and is_unproven(pause);
   if not found then return false; end if;
   update subscriptions set proof = null where id = subscription_id;
   return true;

@@ -109,13 +109,13 @@ begin
     end if;
   end if;
 
-  if known.id is not null and changed.url = known.url and its_pause is distinct from 'unproven' then proof := null; end if;
+  if known.id is not null and changed.url = known.url and not is_unproven(its_pause) then proof := null; end if;
   if proof is not null then
     insert into lanes as l (lane, pause, paused_at) values (a_lane, 'unproven', (c->>'now')::bigint)
         on conflict (lane) do update
-       set pause = excluded.pause,
-           paused_at = case when l.pause = excluded.pause then l.paused_at else excluded.paused_at end;
-    its_pause := 'unproven';
+       set pause = case when l.pause in ('asked', 'unproven_asked') then 'unproven_asked' else 'unproven' end,
+           paused_at = case when l.pause = 'asked' or is_unproven(l.pause) then l.paused_at else excluded.paused_at end
+    returning l.pause into its_pause;
     delete from lanes where lane = 'proof:' || changed.id;
     sent := send(jsonb_set(proof, '{message,lane}', to_jsonb('proof:' || changed.id)), judged_at);
     update subscriptions s set proof = sent->>'messageId' where no = changed.no;
