@@ -60,6 +60,7 @@ export function declareProofVisits({
         now,
         patch,
         reopen: true,
+        temporary: true,
       })
       if (outcome.type === 'conflict') throw new InvalidOptionsError(outcome.message)
       return toReceiverUrl(settings, outcome.receiver.token)

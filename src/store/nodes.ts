@@ -52,7 +52,7 @@ export interface NodeCommands {
    * - callbacks, `callbacksMs` after they were done, failed or discarded; unread ones `callbacksMs` after the end of
    *   their receiver was told (on request, by `leave`, or by a sweep), unless they are in somebody's hands;
    * - ids of repeated requests past their window, and answers past theirs;
-   * - keyless receivers `keylessMs` after their end was told, once nothing unread or failed is left in them;
+   * - keyless and temporary receivers `keylessMs` after their end was told, once nothing unread or failed is left in them;
    * - deliveries with their attempts, `messagesMs` after they ended, and with the last of them their message, unless it has a
    *   fan-out; messages that were published and have none, `messagesMs` after they were created, once their fan-out is done;
    * - what is large in them, `bodiesMs` after a delivery ended: bodies of messages that have deliveries of which none is

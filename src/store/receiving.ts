@@ -67,6 +67,8 @@ export interface SpawnInput {
   readonly key?: string
   /** Binds a receiver without a key to its node. */
   readonly epoch?: number
+  /** A new one is forgotten some time after its end, like one without a key. */
+  readonly temporary?: true
   readonly now: number
   readonly patch: SettingsPatch
   /** Opens a closed or expired one again; its `ttl` counts from here. */

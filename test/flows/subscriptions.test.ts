@@ -691,6 +691,19 @@ describe('a proof', () => {
     expect(await stateOf(bench.server, id)).toBe('active')
   })
 
+  it('by a visit leaves no receiver behind when its link has been over for as long as links are remembered', async () => {
+    await using bench = await openBench({ logger, world: ok }, () => undefined)
+    await bench.server.subscriptions.put({ ...HOOK, proof: 'visit' })
+    await bench.settle()
+    const { url } = await linkIn(bench.sent[0])
+    const open = () => bench.server.fetch(new Request(url))
+    await bench.advance('8d')
+    expect((await open()).status).toBe(410)
+    await bench.advance('30d')
+    expect((await open()).status).toBe(404)
+    expect(await collect(bench.server.receivers())).toEqual([])
+  })
+
   it('by a visit is not given by the link that another URL was sent', async () => {
     await using bench = await openBench({ logger, world: ok }, () => undefined)
     const put = (url: string) =>

@@ -47,7 +47,7 @@ export class Data {
   /** Ended with something unread, and somebody was told. */
   readonly leftovers = new Heap<ReceiverRow>(byEnd)
   /** Likewise. */
-  readonly endedKeyless = new Heap<ReceiverRow>(byEnd)
+  readonly endedTemporary = new Heap<ReceiverRow>(byEnd)
 
   readonly callbacks = new Map<string, CallbackRow>()
   readonly delayed = new Set<CallbackRow>()
@@ -165,7 +165,7 @@ export function tellEnd(data: Data, receiver: ReceiverRow, now: number): void {
 /** From now on, retention counts for what is left of a receiver whose end has been told. */
 export function letExpire(data: Data, receiver: ReceiverRow): void {
   if (receiver.unread.size > 0) data.leftovers.add(receiver)
-  if (receiver.key === undefined) data.endedKeyless.add(receiver)
+  if (receiver.isTemporary) data.endedTemporary.add(receiver)
 }
 
 /** Writes down that a receiver ended by itself. A sweep will tell. */

@@ -81,16 +81,17 @@ export function receiverCommands(data: Data): ReceiverCommands {
   }
 }
 
-type NewReceiver = Pick<SpawnInput, 'id' | 'token' | 'key' | 'epoch' | 'now'>
+type NewReceiver = Pick<SpawnInput, 'id' | 'token' | 'key' | 'epoch' | 'temporary' | 'now'>
 
 export function addReceiver(data: Data, input: NewReceiver, settings: ReceiverSettings): ReceiverRow {
-  const { id, token, key, now } = input
+  const { id, token, key, temporary, now } = input
   const epoch = key === undefined ? input.epoch : undefined
   const receiver: ReceiverRow = {
     id,
     token,
     ...(key === undefined ? {} : { key }),
     ...(epoch === undefined ? {} : { epoch }),
+    isTemporary: key === undefined || temporary === true,
     version: 1,
     state: 'open',
     openedAt: now,
@@ -142,6 +143,7 @@ function reopen(data: Data, receiver: ReceiverRow, now: number): void {
   receiver.endedAt = undefined
   data.untold.delete(receiver)
   data.leftovers.delete(receiver)
+  data.endedTemporary.delete(receiver)
 }
 
 /** When it expires depends on its settings, and on when it was opened. */

@@ -37,6 +37,8 @@ export interface ReceiverRow {
   readonly key?: string
   readonly token: string
   epoch?: number
+  /** Retention lets go of it some time after its end. */
+  readonly isTemporary: boolean
   version: number
   /** As far as somebody has marked it: what counts is `stateOf`. */
   state: ReceiverState

@@ -140,9 +140,9 @@ function dropCallbacks(data: Data, { now, callbacksMs }: SweepInput, tally: Tall
   return [...lost].map(([receiverId, callbacks]) => ({ receiverId, callbacks }))
 }
 
-/** Keyless receivers that ended long ago, once they hold nothing that anybody could still want. */
+/** Receivers without a key, and temporary ones, that ended long ago, once they hold nothing that anybody could still want. */
 function dropReceivers(data: Data, { now, keylessMs }: SweepInput, tally: Tally): void {
-  const spent = shiftAll(data.endedKeyless, ({ endedAt = now }) => endedAt + keylessMs <= now)
+  const spent = shiftAll(data.endedTemporary, ({ endedAt = now }) => endedAt + keylessMs <= now)
   const empty = spent.filter(
     ({ unread, failed, exchange }) =>
       unread.size + failed.size === 0 && !data.callbacks.has(exchange?.answer ?? ''),
@@ -152,9 +152,10 @@ function dropReceivers(data: Data, { now, keylessMs }: SweepInput, tally: Tally)
     data.receivers.delete(receiver.id)
     data.receiversByToken.delete(receiver.token)
     data.registry.delete(receiver)
+    if (receiver.key !== undefined) data.receiversByKey.delete(receiver.key)
     if (receiver.exchange !== undefined) data.exchangesByKey.delete(receiver.exchange.key)
   }
-  for (const receiver of spent) if (!gone.has(receiver)) data.endedKeyless.add(receiver)
+  for (const receiver of spent) if (!gone.has(receiver)) data.endedTemporary.add(receiver)
 }
 
 /** Runs that ended long ago. The scope of one that had failed ends with it. */

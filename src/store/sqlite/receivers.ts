@@ -119,7 +119,7 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
     return this.#listUnread(mailbox)
   }
 
-  #create({ id, token, key, epoch, now, patch, scope }: Creation): SpawnOutcome {
+  #create({ id, token, key, epoch, temporary, now, patch, scope }: Creation): SpawnOutcome {
     const conflict = patchConflict(NO_SETTINGS, patch)
     if (conflict !== undefined) return { type: 'conflict', message: conflict }
 
@@ -128,7 +128,7 @@ export class Receivers implements Part<'spawn' | 'findReceiver' | 'closeReceiver
     this.#insertMailbox.run(
       id,
       inserted?.no ?? 0,
-      key === undefined ? 1 : 0,
+      key === undefined || temporary === true ? 1 : 0,
       key === undefined ? (epoch ?? null) : null,
       toExpiry(expiryOf(now, settings, now)),
       scope ?? null,

@@ -33,6 +33,50 @@ export const forgetting: Area = {
       },
     },
     {
+      title:
+        'a temporary receiver is forgotten like a keyless one, and not while it is open; its key is free then',
+      async run(trial) {
+        const temporary = () => trial.spawn('visit', { ttlMs: DAY }, { temporary: true, reopen: true })
+        const first = await temporary()
+        assert.deepEqual([first.key, first.epoch], ['visit', undefined])
+        trial.pass(DAY)
+        await trial.sweep()
+        trial.pass(29 * DAY)
+        await trial.restart()
+        assert.equal((await temporary()).token, first.token)
+        assert.equal((await trial.find(first.token)).state, 'open')
+        trial.pass(DAY)
+        await trial.sweep()
+        trial.pass(30 * DAY - 1)
+        await trial.sweep()
+        assert.equal((await trial.find(first.token)).state, 'expired')
+        trial.pass(1)
+        await trial.sweep()
+        assert.equal(await trial.session.findReceiver({ token: first.token, now: trial.now }), undefined)
+        assert.deepEqual(await trial.session.listReceivers({ now: trial.now, limit: 10 }), [])
+        const second = await temporary()
+        assert.notEqual(second.token, first.token)
+        await trial.sweep()
+        assert.equal((await temporary()).token, second.token)
+      },
+    },
+    {
+      title:
+        'one that was closed and opened again is not forgotten while it is open, and keeps no other from being so',
+      async run(trial) {
+        const spawn = (key: string) => trial.spawn(key, {}, { temporary: true, reopen: true })
+        const reopened = await spawn('visit')
+        await trial.close(reopened)
+        await spawn('visit')
+        const closed = await spawn('another visit')
+        await trial.close(closed)
+        trial.pass(31 * DAY)
+        await trial.sweep()
+        assert.equal((await trial.find(reopened.token)).state, 'open')
+        assert.equal(await trial.session.findReceiver({ token: closed.token, now: trial.now }), undefined)
+      },
+    },
+    {
       title: 'a keyless receiver is not forgotten while something unread or failed is kept in it',
       async run(trial) {
         const [unread, failed] = [

@@ -49,7 +49,7 @@ begin
         on conflict (id) do nothing returning no
   )
   insert into mailboxes (receiver_id, receiver, keyless, epoch, expires_at, scope)
-  select given->>'id', no, is_keyless, case when is_keyless then (given->>'epoch')::bigint end,
+  select given->>'id', no, is_keyless or given ? 'temporary', case when is_keyless then (given->>'epoch')::bigint end,
          expiry_of(now, new_settings, now), scope_id
     from made
   returning * into box;
