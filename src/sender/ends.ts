@@ -20,8 +20,8 @@ import { toAnswer, toFailure } from './wrapper.js'
 //   Z1. An end is settled in one commit with the message that tells of it: it is told once, also after a crash.
 //   Z2. Of the end of such a message nobody is told, so there is no circle.
 //   Z3. Whom to tell is read when it is told: a target that is not declared here waits for a node that has it. It is tried
-//       here again every few seconds, and the log has it once: not at the first try, which may be before this process has
-//       declared what it has.
+//       again after seconds, and less and less often, down to every few minutes. The log has it once: not at the first try,
+//       which may be before this process has declared what it has.
 
 type End = ClaimEndsOutcome['ends'][number]
 
@@ -40,6 +40,8 @@ const BATCH = 100
 const MOST_UNTOLD = 10_000
 /** How long nobody else tells of what is being told here. */
 const HOLD_MS = 5_000
+/** Every how often at least it is tried to tell of what cannot be told. */
+const HOLD_MOST_MS = 300_000
 const SOON_MS = 50
 
 export class Ends {
@@ -78,7 +80,7 @@ export class Ends {
     const now = clock.now()
     const { ends, nextAt } = await session.claimEnds({
       ...{ now, lanes },
-      holdMs: HOLD_MS,
+      ...{ holdMs: HOLD_MS, holdMostMs: HOLD_MOST_MS },
       limit: Math.min(limit, BATCH),
     })
     const settled = await Promise.all(ends.map(end => this.#settle(end)))

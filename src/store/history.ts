@@ -52,12 +52,14 @@ export interface HistoryCommands {
 export interface EndCommands {
   /**
    * Ends that nobody has been told of: deliveries that were recorded with `tells`, and those that died of their deadline in one
-   * of `lanes` or in one that is `subscription:<id>`, oldest turn first. Not those whose message follows the end of another. Each has its next turn
-   * at `now + holdMs`.
+   * of `lanes`, which are those of endpoints, or in one that is `subscription:<id>`, oldest turn first. Not those whose message
+   * follows the end of another. Each has its next turn after `holdMs`; one that has had turns before after as long as it had
+   * been waiting by then, so that its turns grow apart, but not after more than `holdMostMs`.
    */
   claimEnds(input: {
     readonly now: number
     readonly holdMs: number
+    readonly holdMostMs: number
     readonly limit: number
     readonly lanes: readonly Lane[]
   }): ClaimEndsOutcome

@@ -56,7 +56,8 @@ export interface NodeCommands {
    * - deliveries with their attempts, `messagesMs` after they ended, and with the last of them their message, unless it has a
    *   fan-out; messages that were published and have none, `messagesMs` after they were created, once their fan-out is done;
    * - what is large in them, `bodiesMs` after a delivery ended: bodies of messages that have deliveries of which none is
-   *   pending and none ended later, and no fan-out, and bodies of answers, where there are any;
+   *   pending and none ended later, and no fan-out, and bodies of answers, where there are any. Where somebody is still to be
+   *   told of the end (`claimEnds`), they stay until that is settled;
    * - lanes of which nothing is known any more that a healthy lane would not have;
    * - runs, `runsMs` after they ended. The scope of one that had failed ends with it.
    *

@@ -219,8 +219,23 @@ describe('return to sender', () => {
     const untold = lines.filter(({ message }) => message.startsWith('nobody can be told'))
     expect(untold).toHaveLength(1)
     bench.server.endpoint('letters', { url: LETTERS })
-    await bench.advance('6s')
+    await bench.advance('5m')
     expect(await lettersAt(bench)).toMatchObject([{ Payload: 1, StatusCode: 410 }])
+  })
+
+  it('has the body also when whoever is to be told is declared after bodies are kept', async () => {
+    await using bench = await openBench(
+      { logger, world: hosts({ 'app.example': () => new Response('no', { status: 400 }) }) },
+      server => server.endpoint('app', { url: 'https://app.example', deadLetter: 'letters' }),
+    )
+    const { messageId, id } = await bench.server.send({ to: 'app', body: { id: 7 } })
+    await bench.advance('20d')
+    expect(await lettersAt(bench)).toEqual([])
+    bench.server.endpoint('letters', { url: LETTERS })
+    await bench.advance('6m')
+    expect(await lettersAt(bench)).toMatchObject([{ Payload: { id: 7 }, MessageId: messageId }])
+    await bench.advance('1m')
+    await expect(bench.server.deliveries.redeliver(id)).rejects.toThrow(/not kept any more/)
   })
 })
 

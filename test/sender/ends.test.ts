@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { utf8 } from '../../src/core/bytes.js'
 import { memoryStore } from '../../src/store/memory/memory-store.js'
 import type { Store } from '../../src/store/store.js'
+import { around } from '../../src/testing/session-around.js'
 import { ManualClock, openBench } from '../../src/testing/testing.js'
 
 const LETTERS = 'https://letters.example/'
@@ -28,6 +29,35 @@ it('an end of an endpoint that tells nobody is settled, and not told when it doe
   bench.server.endpoint('app', { url: 'https://app.example', deadLetter: LETTERS })
   await bench.advance('1m')
   expect(bench.sent).toEqual([])
+})
+
+it('an end that cannot be told is looked at less and less often', async () => {
+  const store = memoryStore()
+  await leaveUntold(store)
+  let looks = 0
+  const counting: Store = {
+    ...store,
+    open: async () => {
+      const session = await store.open()
+      return around(session, {
+        claimEnds: async input => {
+          const outcome = await session.claimEnds(input)
+          looks += outcome.ends.length
+          return outcome
+        },
+      })
+    },
+  }
+  await using bench = await openBench({ store: counting }, server =>
+    server.endpoint('app', { url: 'https://app.example', deadLetter: 'letters' }),
+  )
+  await bench.advance('1m')
+  expect(looks).toBeGreaterThanOrEqual(4)
+  await bench.advance('1h')
+  expect(looks).toBeLessThan(25)
+  bench.server.endpoint('letters', { url: LETTERS })
+  await bench.advance('5m')
+  expect(bench.sent.map(({ url }) => url)).toEqual([LETTERS])
 })
 
 /** A process that died before it could tell of a delivery that did. */

@@ -107,19 +107,33 @@ export function endDelivery(data: Data, delivery: DeliveryRow, end: End, now: nu
 
 /** From now on retention counts for a delivery that has ended, and that no open scope owns. */
 export function letDeliveryExpire(data: Data, delivery: DeliveryRow): void {
-  const { message, record } = delivery
   data.endedDeliveries.add(delivery)
+  if (delivery.end === undefined) letBodiesExpire(data, delivery)
+}
+
+/** And for what is large in it, once nobody is to be told of it any more. */
+function letBodiesExpire(data: Data, delivery: DeliveryRow): void {
+  const { message, record } = delivery
   data.answeredDeliveries.add(delivery)
   message.unsettled -= 1
   message.settledAt = Math.max(message.settledAt, record.endedAt ?? 0)
   letMessageExpire(data, message)
 }
 
-/** A delivery has ended, and that is to be told, unless it tells of an end itself. */
+/** A delivery is about to end, and that is to be told, unless it tells of an end itself. */
 export function addEnd(data: Data, delivery: DeliveryRow, concerns: Lane | 'anybody', now: number): void {
   if (delivery.message.record.follows !== undefined) return
   delivery.end = { delivery, concerns, turnAt: now }
   data.untoldEnds.add(delivery.end)
+}
+
+/** It was told, or cannot be any more. `false` when there is nothing to tell. */
+export function settleEnd(data: Data, delivery: DeliveryRow): boolean {
+  if (delivery.end === undefined) return false
+  data.untoldEnds.delete(delivery.end)
+  delivery.end = undefined
+  if (delivery.scope === undefined) letBodiesExpire(data, delivery)
+  return true
 }
 
 /** Lets go of the bodies of its answers. */
@@ -137,13 +151,13 @@ export function stripAnswers({ attempts }: DeliveryRow): void {
 /** Forgets a delivery and its attempts, and with the last one its message. */
 export function dropDelivery(data: Data, delivery: DeliveryRow): void {
   letGoOfDelivery(delivery)
+  settleEnd(data, delivery)
   data.endedDeliveries.delete(delivery)
   data.answeredDeliveries.delete(delivery)
   data.deliveries.delete(delivery.record.id)
   data.deliveryList.delete(delivery)
   for (const attempt of delivery.attempts) data.attemptLog.delete(attempt)
   if (delivery.death !== undefined) data.deathLog.delete(delivery.death)
-  if (delivery.end !== undefined) data.untoldEnds.delete(delivery.end)
   const { message } = delivery
   message.deliveries.delete(delivery)
   if (message.deliveries.size === 0 && message.fanOut === undefined) dropMessage(data, message)

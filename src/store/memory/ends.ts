@@ -1,6 +1,6 @@
 import type { ClaimEndsOutcome, EndCommands } from '../history.js'
 import type { Data } from './data.js'
-import { toAttempt, toDelivery } from './deliveries.js'
+import { settleEnd as settle, toAttempt, toDelivery } from './deliveries.js'
 import { toMessage } from './messages.js'
 import { send } from './outbox.js'
 import type { DeliveryRow, EndRow } from './rows.js'
@@ -9,7 +9,7 @@ import { subscriptionOf, toSubscription } from './subscribers.js'
 /** Ends that somebody has to be told of. */
 export function endCommands(data: Data): EndCommands {
   return {
-    claimEnds({ now, holdMs, limit, lanes }) {
+    claimEnds({ now, holdMs, holdMostMs, limit, lanes }) {
       const claimed: EndRow[] = []
       let first = data.untoldEnds.first(lanes)
       while (first !== undefined && first.turnAt <= now && claimed.length < limit) {
@@ -18,7 +18,8 @@ export function endCommands(data: Data): EndCommands {
         first = data.untoldEnds.first(lanes)
       }
       for (const end of claimed) {
-        end.turnAt = now + holdMs
+        const { endedAt = now } = end.delivery.record
+        end.turnAt = now + Math.max(holdMs, Math.min(holdMostMs, end.turnAt - endedAt))
         data.untoldEnds.add(end)
       }
       const ends = claimed.map(({ delivery }) => toEnd(data, delivery))
@@ -27,9 +28,7 @@ export function endCommands(data: Data): EndCommands {
 
     settleEnd({ deliveryId, send: message }) {
       const delivery = data.deliveries.get(deliveryId)
-      if (delivery?.end === undefined) return false
-      data.untoldEnds.delete(delivery.end)
-      delivery.end = undefined
+      if (delivery === undefined || !settle(data, delivery)) return false
       if (message !== undefined) send(data, message)
       return true
     },

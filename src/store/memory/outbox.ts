@@ -69,8 +69,8 @@ export function outboxCommands(data: Data): OutboxCommands {
         makeDue(data, delivery, next.dueAt)
         return 'recorded'
       }
-      endDelivery(data, delivery, next, now)
       if (tells === true) addEnd(data, delivery, 'anybody', now)
+      endDelivery(data, delivery, next, now)
       if (next.status === 'delivered' && proves !== false) proveBy(data, delivery)
       return 'recorded'
     },

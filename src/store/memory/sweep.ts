@@ -38,8 +38,9 @@ function expire(data: Data, now: number, tally: Tally): string[] {
     .shift(data.deadlines, ({ record }) => record.deadlineAt <= now)
     .map(delivery => {
       const { id, lane } = delivery.record
+      if (lane.startsWith('subscription:')) addEnd(data, delivery, 'anybody', now)
+      if (lane.startsWith('endpoint:')) addEnd(data, delivery, lane, now)
       endDelivery(data, delivery, { status: 'dead', reason: 'expired' }, now)
-      addEnd(data, delivery, lane.startsWith('subscription:') ? 'anybody' : lane, now)
       return id
     })
 }
@@ -151,8 +152,8 @@ function dropReceivers(data: Data, { now, keylessMs }: SweepInput, tally: Tally)
   for (const receiver of gone) {
     data.receivers.delete(receiver.id)
     data.receiversByToken.delete(receiver.token)
-    data.registry.delete(receiver)
     if (receiver.key !== undefined) data.receiversByKey.delete(receiver.key)
+    data.registry.delete(receiver)
     if (receiver.exchange !== undefined) data.exchangesByKey.delete(receiver.exchange.key)
   }
   for (const receiver of spent) if (!gone.has(receiver)) data.endedTemporary.add(receiver)

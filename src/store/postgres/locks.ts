@@ -145,6 +145,7 @@ function collect(locks: Collector, { name, input }: Command): void {
       return
     case 'settleEnd':
       lockMessage(locks, input.send)
+      locks.add('deliveries', input.deliveryId)
       locks.add('ends', input.deliveryId)
       return
     case 'beginExchange':

@@ -13,11 +13,15 @@ export interface Ending {
 //   D1. Every death but a cancellation has a row, and so has every end that is to be told. It goes with its delivery.
 //   D2. Whether a death of the deadline is told depends on its lane: that of an endpoint is asked when ends are claimed, by
 //       whoever knows the endpoints; a subscription's is told; any other is not.
+//   D3. Of what is still to be told, sweeps leave what is large where it is, and are done with it: settling it has them look
+//       once more.
 
 export class EndLog {
   readonly #insert
   readonly #follows
   readonly #settle
+  readonly #lookAgain
+  readonly #untold
   readonly #delete
 
   constructor(db: Connection) {
@@ -30,6 +34,10 @@ export class EndLog {
     this.#settle = db.prepare(`
       update ends set turn_at = null
        where delivery = (select no from deliveries where id = ?) and turn_at is not null`)
+    this.#lookAgain = db.prepare('update deliveries set stripped = 0 where id = ? and stripped = 1')
+    this.#untold = db.prepare<{ no: number }>(
+      'select no from ends where delivery = ? and turn_at is not null',
+    )
     this.#delete = db.prepare('delete from ends where delivery = ?')
   }
 
@@ -41,14 +49,21 @@ export class EndLog {
 
   /** It died without anybody's doing. */
   died(ending: Ending, reason: Extract<DeathReason, 'expired' | 'unsubscribed'>, now: number): void {
-    const isTold = reason === 'expired' && !this.#isFollowUp(ending)
-    const asksLane = !ending.lane.startsWith('subscription:')
+    const asksLane = ending.lane.startsWith('endpoint:')
+    const mayBeTold = reason === 'expired' && (asksLane || ending.lane.startsWith('subscription:'))
+    const isTold = mayBeTold && !this.#isFollowUp(ending)
     this.#add(ending, { dead: true, asksLane, turnAt: isTold ? now : null })
   }
 
   /** Whether it was still to be settled. */
   settle(deliveryId: string): boolean {
-    return this.#settle.run(deliveryId) > 0
+    if (this.#settle.run(deliveryId) === 0) return false
+    this.#lookAgain.run(deliveryId)
+    return true
+  }
+
+  isUntold(delivery: number): boolean {
+    return this.#untold.get(delivery) !== undefined
   }
 
   forget(delivery: number): void {

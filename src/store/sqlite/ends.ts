@@ -41,18 +41,22 @@ export class Ends implements Part<'claimEnds' | 'settleEnd'> {
     this.#asking = db.prepare<TurnRow>(`
       select no, delivery, turn_at from ends
        where lane = ? and turn_at is not null and asks_lane = 1 order by turn_at, no limit ?`)
-    this.#hold = db.prepare('update ends set turn_at = ? where no = ?')
+    // Its turn was as long after its end as it has been waiting.
+    this.#hold = db.prepare(`
+      update ends
+         set turn_at = ?1 + max(?2, min(?3, turn_at - (select ended_at from deliveries d where d.no = ends.delivery)))
+       where no = ?4`)
     this.#delivery = db.prepare<EndedRow>(`
       select ${DELIVERY_COLUMNS}, d.message from deliveries d join messages m on m.no = d.message where d.no = ?`)
   }
 
-  claimEnds({ now, holdMs, limit, lanes }: Input<'claimEnds'>): ClaimEndsOutcome {
+  claimEnds({ now, holdMs, holdMostMs, limit, lanes }: Input<'claimEnds'>): ClaimEndsOutcome {
     const inTurn = [
       ...this.#told.all(limit + 1),
       ...[...new Set(lanes)].flatMap(lane => this.#asking.all(lane, limit + 1)),
     ].sort((a, b) => a.turn_at - b.turn_at || a.no - b.no)
     const claimed = inTurn.slice(0, limit).filter(row => row.turn_at <= now)
-    for (const { no } of claimed) this.#hold.run(now + holdMs, no)
+    for (const { no } of claimed) this.#hold.run(now, holdMs, holdMostMs, no)
     return {
       ends: claimed.map(row => this.#read(row)),
       ...optional('nextAt', inTurn[claimed.length]?.turn_at),

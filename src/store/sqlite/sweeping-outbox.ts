@@ -37,6 +37,7 @@ export class SweepingOutbox {
   readonly #endedDeliveries
   readonly #deleteAttempts
   readonly #deleteDelivery
+  readonly #lookAgain
   readonly #deleteMessage
   readonly #unwanted
   readonly #deleteUnwanted
@@ -65,6 +66,10 @@ export class SweepingOutbox {
        where ended_at <= ? and scope is null order by ended_at limit ?`)
     this.#deleteAttempts = db.prepare('delete from attempts where delivery = ?')
     this.#deleteDelivery = db.prepare('delete from deliveries where no = ?')
+    // Its body was kept for one that is gone by now.
+    this.#lookAgain = db.prepare(`
+      update deliveries set stripped = 0
+       where no = (select no from deliveries where message = ? and stripped = 1 order by id limit 1)`)
     this.#deleteMessage = db.prepare(`
       delete from messages
        where no = ?1 and not exists (select 1 from deliveries where message = ?1)
@@ -82,7 +87,10 @@ export class SweepingOutbox {
     this.#stripMessage = db.prepare(`
       update messages set body = x'', stripped = 1
        where no = ?1 and not exists (select 1 from deliveries where message = ?1 and stripped = 0)
-         and not exists (select 1 from fan_outs where message = ?1)`)
+         and not exists (select 1 from fan_outs where message = ?1)
+         and not exists (
+           select 1 from deliveries d join ends e on e.delivery = d.no
+            where d.message = ?1 and e.turn_at is not null)`)
     const failing = 'select lane, failing_since from lanes'
     this.#striking = db.prepare<FailingRow>(`
       ${failing} indexed by lanes_striking
@@ -138,10 +146,12 @@ export class SweepingOutbox {
   }
 
   #drop({ no, message }: EndedRow): void {
+    const wasUntold = this.#ends.isUntold(no)
     this.#deleteAttempts.run(no)
     this.#ends.forget(no)
     this.#deleteDelivery.run(no)
     this.#deleteMessage.run(message)
+    if (wasUntold) this.#lookAgain.run(message)
   }
 
   #dropUnwanted(message: number): void {
@@ -150,7 +160,7 @@ export class SweepingOutbox {
   }
 
   #strip({ no, message }: EndedRow): void {
-    this.#stripAttempts.run(no)
+    if (!this.#ends.isUntold(no)) this.#stripAttempts.run(no)
     this.#stripDelivery.run(no)
     this.#stripMessage.run(message)
   }

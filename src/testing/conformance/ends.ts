@@ -85,7 +85,8 @@ export const ends: Area = {
       },
     },
     {
-      title: 'what died of its deadline is told for lanes that are asked for, and for subscriptions always',
+      title:
+        'what died of its deadline is told for endpoints that are asked for, for subscriptions always, and for nobody else',
       async run(trial) {
         const subscription = await subscribe(trial, 'book.created')
         const dying = new Map<Lane, string>()
@@ -108,8 +109,7 @@ export const ends: Area = {
           [[dying.get(`subscription:${subscription.id}`), subscription]],
         )
         assert.deepEqual(await claimedIds(trial, { lanes: [APP] }), [dying.get(APP)])
-        const both = [dying.get(PARTNER), dying.get(ORIGIN)].sort()
-        assert.deepEqual(await claimedIds(trial, { lanes: [PARTNER, ORIGIN] }), both)
+        assert.deepEqual(await claimedIds(trial, { lanes: [PARTNER, ORIGIN] }), [dying.get(PARTNER)])
       },
     },
     {
@@ -149,6 +149,48 @@ export const ends: Area = {
         assert.equal(nextAt, now + MINUTE)
         trial.pass(MINUTE)
         assert.deepEqual(await claimedIds(trial), [first])
+      },
+    },
+    {
+      title:
+        'the turns of an end that is not settled grow apart, each end its own, up to the most that is asked for',
+      async run(trial) {
+        const growing = { holdMs: 5 * SECOND, holdMostMs: MINUTE, lanes: [PARTNER] } as const
+        await trial.queue(APP)
+        const first = await attempt(trial, DEAD, {}, { tells: true })
+        const diedAt = trial.now
+        const turns: number[] = []
+        for (let turn = 0; turn < 7; turn += 1) {
+          assert.deepEqual(await claimedIds(trial, growing), [first])
+          const { ends: early, nextAt } = await claimEnds(trial, growing)
+          assert.deepEqual(early, [])
+          assert.ok(nextAt !== undefined)
+          turns.push((nextAt - diedAt) / SECOND)
+          trial.pass(nextAt - trial.now)
+        }
+        assert.deepEqual(turns, [5, 10, 20, 40, 80, 140, 200])
+
+        await trial.restart()
+        const young = await trial.queue(PARTNER, { deadlineAt: trial.now })
+        await trial.sweep()
+        assert.deepEqual(await claimedIds(trial, growing), [first, young].sort())
+        trial.pass(5 * SECOND)
+        assert.deepEqual(await claimedIds(trial, growing), [young])
+        trial.pass(55 * SECOND)
+        assert.deepEqual(await claimedIds(trial, growing), [first, young].sort())
+      },
+    },
+    {
+      title: 'an end that had to wait for its first turn has its second one as soon as any other',
+      async run(trial) {
+        await trial.queue(APP)
+        const late = await attempt(trial, DEAD, {}, { tells: true })
+        trial.pass(DAY)
+        const growing = { holdMs: 5 * SECOND, holdMostMs: DAY }
+        assert.deepEqual(await claimedIds(trial, growing), [late])
+        trial.pass(5 * SECOND)
+        assert.deepEqual(await claimedIds(trial, growing), [late])
+        assert.equal((await claimEnds(trial, growing)).nextAt, trial.now + DAY)
       },
     },
     {
@@ -261,7 +303,14 @@ async function attempt(
 }
 
 function claimEnds(trial: Trial, changes: Partial<Input<'claimEnds'>> = {}): Promise<Outcome<'claimEnds'>> {
-  return trial.session.claimEnds({ now: trial.now, holdMs: 30 * SECOND, limit: 100, lanes: [], ...changes })
+  return trial.session.claimEnds({
+    now: trial.now,
+    holdMs: 30 * SECOND,
+    holdMostMs: 30 * SECOND,
+    limit: 100,
+    lanes: [],
+    ...changes,
+  })
 }
 
 async function claimedIds(

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import type { Lane } from '../../model/delivery.js'
 import { enterRun } from './entered-run.js'
 import { sweepAll } from './sweeps.js'
 import { type Area, DAY, MINUTE, type Trial } from './trial.js'
 import { answered, end, fanOut, found, publish, publishTo, redeliver } from './trial-history.js'
-import { claimAll, subscribe } from './trial-lanes.js'
+import { claimAll, subscribe, takeFrom } from './trial-lanes.js'
 
 const APP = 'endpoint:app'
 const OTHER = 'endpoint:other'
@@ -21,6 +22,26 @@ async function answersOf(trial: Trial, deliveryId: string): Promise<readonly str
   return attempts.map(({ answer }) =>
     answer === undefined ? 'none' : `${answer.body.length}${answer.truncated ? ' truncated' : ''}`,
   )
+}
+
+const CLAIM = { holdMs: MINUTE, holdMostMs: MINUTE, limit: 100, lanes: [] }
+
+/** An attempt at the oldest delivery of a lane is its last, and somebody is to be told. */
+async function endUntold(trial: Trial, lane: Lane): Promise<string> {
+  const one = await takeFrom(trial, lane)
+  const outcome = await trial.session.recordAttempt({
+    claim: trial.toDeliveryClaim(one),
+    now: trial.now,
+    attempt: { at: trial.now, durationMs: 1, ...answered('a lot') },
+    next: { status: 'dead', reason: 'rejected' },
+    tells: true,
+  })
+  assert.equal(outcome, 'recorded')
+  return one.delivery.id
+}
+
+function settle(trial: Trial, deliveryId: string): Promise<boolean> {
+  return trial.session.settleEnd({ deliveryId, now: trial.now })
 }
 
 /** What is large goes before the rest does. */
@@ -153,6 +174,112 @@ export const stripping: Area = {
         await trial.sweep(KEEP)
         assert.equal(await bodyOf(trial, messageId), '0 stripped')
         assert.deepEqual(await answersOf(trial, deliveryId), ['0 truncated'])
+      },
+    },
+    {
+      title:
+        'what somebody is still to be told of keeps its body and its answers until it was, through a restart',
+      async run(trial) {
+        const { messageId, deliveryIds } = await publishTo(trial, [{ lane: APP }, { lane: OTHER }])
+        assert.equal(await endUntold(trial, APP), deliveryIds[0])
+        await end(trial, OTHER, 'dead', answered('as much'))
+        for (let days = 0; days < 9; days += 3) {
+          trial.pass(3 * DAY)
+          await trial.sweep(KEEP)
+          await trial.restart()
+        }
+        assert.equal(await bodyOf(trial, messageId), '2')
+        assert.deepEqual(await answersOf(trial, deliveryIds[0] ?? ''), ['5'])
+        assert.deepEqual(await answersOf(trial, deliveryIds[1] ?? ''), ['0 truncated'])
+        const { ends } = await trial.session.claimEnds({ ...CLAIM, now: trial.now })
+        assert.deepEqual(
+          ends.map(({ message, attempt }) => [message.body.length, attempt?.answer?.body.length]),
+          [[2, 5]],
+        )
+        assert.equal(await settle(trial, deliveryIds[0] ?? ''), true)
+        await trial.sweep(KEEP)
+        assert.equal(await bodyOf(trial, messageId), '0 stripped')
+        assert.deepEqual(await answersOf(trial, deliveryIds[0] ?? ''), ['0 truncated'])
+      },
+    },
+    {
+      title: 'one that is told early keeps its body for as long as any other',
+      async run(trial) {
+        await trial.queue(APP)
+        const deliveryId = await endUntold(trial, APP)
+        const { messageId } = await found(trial, deliveryId)
+        assert.equal(await settle(trial, deliveryId), true)
+        trial.pass(3 * DAY - 1)
+        await trial.sweep(KEEP)
+        assert.equal(await bodyOf(trial, messageId), '2')
+        trial.pass(1)
+        await trial.sweep(KEEP)
+        assert.equal(await bodyOf(trial, messageId), '0 stripped')
+      },
+    },
+    {
+      title:
+        'what died of its deadline keeps its body where its endpoint may want to be told, and nowhere else but for subscriptions',
+      async run(trial) {
+        const subscribed = await subscribe(trial)
+        const kept: string[] = []
+        for (const lane of [APP, subscribed, 'origin:https://a.example', 'proof:sub_x'] as const) {
+          kept.push(await trial.queue(lane, { deadlineAt: trial.now + MINUTE }))
+        }
+        trial.pass(MINUTE)
+        await trial.sweep()
+        trial.pass(4 * DAY)
+        await trial.sweep(KEEP)
+        const messages = await Promise.all(kept.map(id => found(trial, id)))
+        const bodies = await Promise.all(messages.map(({ messageId }) => bodyOf(trial, messageId)))
+        assert.deepEqual(bodies, ['2', '2', '0 stripped', '0 stripped'])
+      },
+    },
+    {
+      title: 'what nobody could be told of is forgotten with the rest of it, body and all',
+      async run(trial) {
+        await trial.queue(APP)
+        const deliveryId = await endUntold(trial, APP)
+        const { messageId } = await found(trial, deliveryId)
+        trial.pass(30 * DAY - 1)
+        await sweepAll(trial, KEEP)
+        assert.equal(await bodyOf(trial, messageId), '2')
+        trial.pass(1)
+        await sweepAll(trial, KEEP)
+        assert.equal(await trial.session.findMessage({ messageId }), undefined)
+        assert.equal(await trial.session.findDelivery({ deliveryId }), undefined)
+      },
+    },
+    {
+      title: 'what nobody could be told of keeps the body no longer than it is there itself',
+      async run(trial) {
+        const { messageId } = await publishTo(trial, [{ lane: APP }, { lane: OTHER }])
+        await endUntold(trial, APP)
+        trial.pass(10 * DAY)
+        const deliveryId = await end(trial, OTHER)
+        trial.pass(20 * DAY - 1)
+        await sweepAll(trial, KEEP)
+        assert.equal(await bodyOf(trial, messageId), '2')
+        trial.pass(1)
+        await sweepAll(trial, KEEP)
+        await sweepAll(trial, KEEP)
+        assert.notEqual(await trial.session.findDelivery({ deliveryId }), undefined)
+        assert.equal(await bodyOf(trial, messageId), '0 stripped')
+      },
+    },
+    {
+      title: 'what nobody could be told of yet does not stand in the way of what sweeps may strip',
+      async run(trial) {
+        for (let n = 0; n < 5; n++) {
+          await trial.queue(APP)
+          await endUntold(trial, APP)
+        }
+        await trial.queue(APP)
+        const { messageId } = await found(trial, await end(trial, APP, 'delivered', answered('a lot')))
+        trial.pass(3 * DAY)
+        await sweepAll(trial, { ...KEEP, limit: 2 })
+        assert.equal(await bodyOf(trial, messageId), '0 stripped')
+        assert.equal((await trial.sweep({ ...KEEP, limit: 2 })).more, false)
       },
     },
     {

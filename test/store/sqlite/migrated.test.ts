@@ -108,7 +108,8 @@ it('what has been is listed and read: deliveries, attempts, deaths', async () =>
       ['dlv_5', 'no'],
     ])
     expect([...(attempts[0]?.attempt.answer?.body ?? [])]).toEqual([4, 5])
-    const claim = { now: trial.now, holdMs: 1_000, limit: 10, lanes: ['endpoint:app', ORIGIN] } as const
+    const lanes = ['endpoint:app', ORIGIN] as const
+    const claim = { now: trial.now, holdMs: 1_000, holdMostMs: 1_000, limit: 10, lanes }
     expect(await trial.session.claimEnds(claim)).toEqual({ ends: [] })
   })
 })

@@ -119,7 +119,10 @@ class Twin {
       }
       case 'ends': {
         const lanes: Lane[] = c % 2 === 0 ? [ENDPOINT] : []
-        const { ends } = await this.#both('claimEnds', { now, holdMs: 501, limit: 100, lanes })
+        const { ends } = await this.#both('claimEnds', {
+          ...{ now, holdMs: 501, holdMostMs: 4_001 },
+          ...{ limit: 100, lanes },
+        })
         this.#ended = ends.map(({ delivery }) => delivery.id)
         return
       }

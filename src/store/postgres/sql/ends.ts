@@ -2,11 +2,13 @@
 
 export const ENDS = `
 -- Deliveries that have just died of the clock or with their subscription. Who has to be told of a deadline only
--- whoever knows the lane can say, unless it is a subscription's; of what tells of an end itself, nobody.
+-- whoever knows the endpoint can say, unless it is a subscription's; of anything else, and of what tells of an end itself,
+-- nobody.
 create function note_deaths(delivery_ids text[], now bigint, is_told boolean) returns void language plpgsql volatile as $$
 begin
   insert into ends (delivery, lane, topic, dead, turn_at, asks)
-  select d.no, d.lane, d.topic, true, case when is_told and m.follows is null then now end,
+  select d.no, d.lane, d.topic, true,
+         case when is_told and m.follows is null and d.lane similar to '(subscription|endpoint):%' then now end,
          case when d.lane like 'subscription:%' then '' else d.lane end
     from unnest(delivery_ids) with ordinality died (id, turn)
     join deliveries d on d.id = died.id join messages m on m.no = d.message
@@ -28,7 +30,11 @@ begin
         where asks = a.asks and turn_at is not null and turn_at <= now
         order by turn_at, no limit most for update skip locked) e
      order by e.turn_at, e.no limit most);
-  update ends set turn_at = now + (c->>'holdMs')::bigint where delivery = any(found_ends);
+  -- Its turn was as long after its end as it has been waiting.
+  update ends e
+     set turn_at = now + greatest((c->>'holdMs')::bigint, least((c->>'holdMostMs')::bigint, e.turn_at - d.ended_at))
+    from deliveries d
+   where e.delivery = any(found_ends) and d.no = e.delivery;
   select min(e.turn_at) into next_at from unnest(asked) a (asks)
    cross join lateral (
      select turn_at from ends
@@ -54,6 +60,8 @@ begin
   update ends set turn_at = null
    where delivery = (select no from deliveries where id = c->>'deliveryId') and turn_at is not null;
   if not found then return 'false'; end if;
+  -- Sweeps have left what is large in it where it was, and done with it.
+  update deliveries set stripped = false where id = c->>'deliveryId' and stripped;
   if c ? 'send' then perform store_message(c->'send', c#>>'{send,message,key}', null); end if;
   return 'true';
 end $$;

@@ -108,8 +108,12 @@ begin
   return cardinality(idle) > most or cardinality(forgiven) > most;
 end $$;
 
+-- Somebody is still to be told of its end, with what is large in it.
+create function is_untold(a_delivery bigint) returns boolean language sql stable
+  return coalesce((select turn_at is not null from ends where delivery = a_delivery), false);
+
 -- What is large: the answers of a delivery that has ended, and the body of a message once all of its deliveries have, and
--- its fan-out is done.
+-- its fan-out is done. Of what somebody is still to be told, it stays: settling the end has it looked at once more.
 create function strip_messages(ended_by bigint, most integer) returns boolean language plpgsql volatile as $$
 declare
   found_nos bigint[];
@@ -132,11 +136,12 @@ begin
   )
   update attempts a set answer_body = '', truncated = true
     from done d
-   where a.delivery = d.no and octet_length(a.answer_body) > 0;
+   where a.delivery = d.no and octet_length(a.answer_body) > 0 and not is_untold(d.no);
   update messages m set body = '', stripped = true
    where m.no = any(its_messages) and not m.stripped
      and (select true from fan_outs f where f.message = m.no limit 1) is null
-     and (select true from deliveries d where d.message = m.no and not d.stripped limit 1) is null;
+     and (select true from deliveries d where d.message = m.no and not d.stripped limit 1) is null
+     and (select true from deliveries d where d.message = m.no and is_untold(d.no) limit 1) is null;
   return more;
 end $$;
 
@@ -147,6 +152,7 @@ declare
   found_messages bigint[];
   unsent_messages bigint[];
   told bigint[];
+  kept_messages bigint[];
 begin
   stripped_before := array(
     select no from deliveries where ended_at is not null and scope is null and stripped and ended_at <= ended_by
@@ -158,6 +164,7 @@ begin
     select no from messages where unsent and created_at <= ended_by order by created_at limit most + 1 for update skip locked);
   -- What somebody is telling of at this moment stays until the next time.
   told := array(select delivery from ends where delivery = any(found_deliveries[:most]) for update skip locked);
+  kept_messages := array(select message from deliveries where no = any(told) and is_untold(no));
   delete from ends where delivery = any(told);
   found_deliveries := array(
     select f.no from unnest(found_deliveries[:most]) f (no)
@@ -166,6 +173,12 @@ begin
   found_messages := array(select message from deliveries where no = any(found_deliveries[:most]));
   delete from attempts where delivery = any(found_deliveries[:most]);
   delete from deliveries where no = any(found_deliveries[:most]);
+  -- What had its body kept to be told of is gone: its message is looked at once more.
+  update deliveries set stripped = false
+   where no = any(array(
+     select d.no from unnest(kept_messages) m (no)
+      cross join lateral (
+        select no from deliveries where message = m.no and stripped is true order by id limit 1 for update skip locked) d));
   delete from messages m
    where m.no = any(found_messages || unsent_messages[:most])
      and (select true from deliveries d where d.message = m.no limit 1) is null

@@ -127,7 +127,10 @@ export const PUBLISHING_STORIES: readonly [string, (trial: Trial) => Promise<unk
         again: { deliveryId: createId('dlv', now), dueAt: now, deadlineAt: now + DAY },
         now,
       })
-      const { ends } = await session.claimEnds({ now, holdMs: MINUTE, limit: 10, lanes: ['endpoint:flood'] })
+      const { ends } = await session.claimEnds({
+        ...{ now, holdMs: MINUTE, holdMostMs: 5 * MINUTE },
+        ...{ limit: 10, lanes: ['endpoint:flood'] },
+      })
       for (const { delivery } of ends) await session.settleEnd({ deliveryId: delivery.id, now })
     },
   ],
