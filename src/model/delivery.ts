@@ -30,6 +30,11 @@ export function subscriptionIdOf(lane: Addressee): string | undefined {
   return /^(?:subscription|proof):(.*)$/s.exec(lane)?.[1]
 }
 
+/** What a message was published to. */
+export function topicOf(lane: Addressee): string | undefined {
+  return lane.startsWith('topic:') ? lane.slice('topic:'.length) : undefined
+}
+
 export interface MessageRecord {
   readonly id: string
   readonly key?: string
@@ -68,6 +73,10 @@ export interface DeliveryRecord {
   readonly lane: Lane
   /** The whole URL, in a lane of written-out ones. */
   readonly url?: string
+  /** What its message was published to. */
+  readonly topic?: string
+  /** When its message was created. */
+  readonly createdAt: number
   readonly status: DeliveryStatus
   readonly dueAt: number
   /** Past it the delivery is dead, whatever it was waiting for. */

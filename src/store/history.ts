@@ -20,12 +20,13 @@ export interface HistoryCommands {
   /** By id: the oldest first, or with `newest` the other way round. Everything that is given must hold. */
   listDeliveries(input: ListDeliveriesInput): readonly DeliveryRecord[]
 
-  /** Attempts in the order in which they were recorded. */
+  /** Attempts in the order in which they were recorded. Everything that is given must hold. */
   readAttempts(input: {
     readonly after?: string
     readonly limit: number
     readonly lane?: Lane
     readonly topic?: string
+    readonly deliveryId?: string
   }): readonly LoggedAttempt[]
 
   /** Deliveries that died, in the order in which they did; those that were cancelled are not among them. */

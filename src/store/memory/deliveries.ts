@@ -1,4 +1,11 @@
-import type { AfterAttempt, AttemptRecord, DeliveryRecord, Lane } from '../../model/delivery.js'
+import {
+  type AfterAttempt,
+  type AttemptRecord,
+  type DeliveryRecord,
+  type Lane,
+  topicOf,
+} from '../../model/delivery.js'
+import { optional } from '../optional.js'
 import type { NewDelivery } from '../sending.js'
 import type { Data } from './data.js'
 import { withOwnBody } from './frozen.js'
@@ -30,6 +37,8 @@ export function addDelivery(
       messageId: message.record.id,
       lane,
       ...(url === undefined ? {} : { url }),
+      ...optional('topic', topicOf(message.record.lane)),
+      createdAt: message.record.createdAt,
       status: 'due',
       dueAt,
       deadlineAt,

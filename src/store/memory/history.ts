@@ -18,12 +18,15 @@ export function historyCommands(data: Data): HistoryCommands {
       return page
     },
 
-    readAttempts({ after, limit, ...filter }) {
+    readAttempts({ after, limit, deliveryId: only, ...filter }) {
       const page: LoggedAttempt[] = []
-      for (const attempt of data.attemptLog.from(toSeq(after))) {
+      const from = toSeq(after)
+      const logged =
+        only === undefined ? data.attemptLog.from(from) : (data.deliveries.get(only)?.attempts ?? [])
+      for (const attempt of logged) {
         if (page.length >= limit) break
         const { seq, number, delivery } = attempt
-        if (!isAbout(delivery, filter)) continue
+        if (seq <= (from ?? 0) || !isAbout(delivery, filter)) continue
         const { id: deliveryId, messageId, lane } = delivery.record
         page.push({ cursor: String(seq), deliveryId, messageId, lane, number, attempt: toAttempt(attempt) })
       }

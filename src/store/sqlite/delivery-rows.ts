@@ -1,15 +1,15 @@
-import type {
-  DeathReason,
-  DeliveryRecord,
-  DeliveryStatus,
-  Lane,
-  MessageRecord,
+import {
+  type DeathReason,
+  type DeliveryRecord,
+  type DeliveryStatus,
+  type Lane,
+  type MessageRecord,
+  topicOf,
 } from '../../model/delivery.js'
 import { optional } from '../optional.js'
 import type { NewDelivery } from '../sending.js'
 import type { Connection } from './driver.js'
 import type { DueLanes } from './due-lanes.js'
-import { topicOf } from './message-rows.js'
 import { storable, toInstant } from './values.js'
 
 export interface DeliveryRow {
@@ -17,6 +17,8 @@ export interface DeliveryRow {
   readonly message_id: string
   readonly lane: Lane
   readonly url: string | null
+  readonly topic: string | null
+  readonly message_at: number
   readonly status: DeliveryStatus
   readonly due_at: number
   readonly deadline_at: number
@@ -29,8 +31,8 @@ export interface DeliveryRow {
 
 /** Those of `DeliveryRow`, of `deliveries d join messages m`. A written-out URL stands where it was given. */
 export const DELIVERY_COLUMNS = `
-  d.id, m.id as message_id, d.lane, coalesce(d.url, m.url) as url, d.status, d.due_at, d.deadline_at, d.attempts,
-  d.first_attempt_at, d.ended_at, d.reason, d.redelivered_as`
+  d.id, m.id as message_id, d.lane, coalesce(d.url, m.url) as url, d.topic, d.message_at, d.status, d.due_at,
+  d.deadline_at, d.attempts, d.first_attempt_at, d.ended_at, d.reason, d.redelivered_as`
 
 export interface AddedDelivery extends NewDelivery {
   readonly lane: Lane
@@ -56,7 +58,13 @@ export class DeliveryRows {
     const { deliveryId, lane, url, dueAt, deadlineAt, scope } = delivery
     this.#insert.run(
       ...[deliveryId, no, storable(lane, 'an endpoint'), url === undefined ? null : storable(url, 'a URL')],
-      ...[topicOf(message.lane), message.createdAt, toInstant(dueAt), toInstant(deadlineAt), scope ?? null],
+      ...[
+        topicOf(message.lane) ?? null,
+        message.createdAt,
+        toInstant(dueAt),
+        toInstant(deadlineAt),
+        scope ?? null,
+      ],
     )
     this.#dueLanes.touch(lane)
   }
@@ -68,6 +76,8 @@ export function toDelivery(row: DeliveryRow): DeliveryRecord {
     messageId: row.message_id,
     lane: row.lane,
     ...optional('url', row.url),
+    ...optional('topic', row.topic),
+    createdAt: row.message_at,
     status: row.status,
     dueAt: row.due_at,
     deadlineAt: row.deadline_at,

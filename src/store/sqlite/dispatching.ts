@@ -1,4 +1,4 @@
-import { type ClaimedDelivery, type Lane, subscriptionIdOf } from '../../model/delivery.js'
+import { type ClaimedDelivery, type Lane, subscriptionIdOf, topicOf } from '../../model/delivery.js'
 import { optional } from '../optional.js'
 import type { ClaimDeliveriesOutcome, OutboxCommands } from '../sending.js'
 import { type DeliveryRow, toDelivery } from './delivery-rows.js'
@@ -112,6 +112,8 @@ export class Dispatching implements Part<'claimDeliveries'> {
         ...row,
         url: row.url ?? message.url ?? null,
         message_id: message.id,
+        message_at: message.createdAt,
+        topic: topicOf(message.lane) ?? null,
         status: 'sending',
       })
       claimed.push({

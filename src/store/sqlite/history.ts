@@ -61,6 +61,7 @@ export class History
   readonly #deadOfLane
   readonly #pending
   readonly #attempts: Stream<LoggedAttemptRow>
+  readonly #attemptsOfDelivery: Statement<LoggedAttemptRow>
   readonly #deaths: Stream<LoggedDeathRow>
   readonly #ended
   readonly #markRedelivered
@@ -74,15 +75,18 @@ export class History
     this.#dead = listing(db, 'deliveries_dead', "?1 is null and d.status = 'dead'")
     this.#deadOfLane = listing(db, 'deliveries_dead_in', "d.lane = ?1 and d.status = 'dead'")
     this.#pending = listing(db, 'deliveries_pending', '?1 is null and d.ended_at is null')
-    this.#attempts = stream(
-      where =>
-        db.prepare(
-          `select ${ATTEMPT_COLUMNS}, a.no, a.number, a.lane, d.id as delivery_id, m.id as message_id
-             from attempts a join deliveries d on d.no = a.delivery join messages m on m.no = d.message
-            where ${where} order by a.no limit ?4`,
-          ['answer_body'],
-        ),
-      'a',
+    const attempts = (where: string, index = ''): Statement<LoggedAttemptRow> =>
+      db.prepare(
+        `select ${ATTEMPT_COLUMNS}, a.no, a.number, a.lane, d.id as delivery_id, m.id as message_id
+           from attempts a ${index} join deliveries d on d.no = a.delivery join messages m on m.no = d.message
+          where ${where} order by a.no limit ?4`,
+        ['answer_body'],
+      )
+    this.#attempts = stream(attempts, 'a')
+    this.#attemptsOfDelivery = attempts(
+      `a.delivery = (select no from deliveries where id = ?5) and a.no > ?1
+         and (?2 is null or a.lane = ?2) and (?3 is null or a.topic = ?3)`,
+      'indexed by attempts_number',
     )
     this.#deaths = stream(
       where =>
@@ -110,8 +114,13 @@ export class History
     return rows.map(toDelivery)
   }
 
-  readAttempts(input: Input<'readAttempts'>): readonly LoggedAttempt[] {
-    return read(this.#attempts, input).map(row => ({
+  readAttempts({ deliveryId, ...input }: Input<'readAttempts'>): readonly LoggedAttempt[] {
+    const { after, limit, lane, topic } = input
+    const rows =
+      deliveryId === undefined
+        ? read(this.#attempts, input)
+        : this.#attemptsOfDelivery.all(toNo(after), lane ?? null, topic ?? null, limit, deliveryId)
+    return rows.map(row => ({
       cursor: String(row.no),
       deliveryId: row.delivery_id,
       messageId: row.message_id,
@@ -183,11 +192,13 @@ function stream<Row>(prepare: (where: string) => Statement<Row>, table: string):
 
 function read<Row>(
   { all, ofLane, ofTopic }: Stream<Row>,
-  { after = '0', limit, lane, topic }: Input<'readDead'>,
+  { after, limit, lane, topic }: Input<'readDead'>,
 ): readonly Row[] {
-  if (!/^\d{1,15}$/.test(after)) {
-    throw new StoreFault('refused', 'after must be the cursor of something that was read before')
-  }
   const statement = topic !== undefined ? ofTopic : lane === undefined ? all : ofLane
-  return statement.all(Number(after), lane ?? null, topic ?? null, limit)
+  return statement.all(toNo(after), lane ?? null, topic ?? null, limit)
+}
+
+function toNo(after = '0'): number {
+  if (/^\d{1,15}$/.test(after)) return Number(after)
+  throw new StoreFault('refused', 'after must be the cursor of something that was read before')
 }

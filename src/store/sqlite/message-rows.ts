@@ -71,10 +71,6 @@ export class MessageRows {
 }
 
 /** That of a message to a topic. */
-export function topicOf(lane: Addressee): string | null {
-  return lane.startsWith('topic:') ? lane.slice('topic:'.length) : null
-}
-
 function toMessage(row: MessageRow): MessageRecord {
   return {
     id: row.id,

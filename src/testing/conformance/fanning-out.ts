@@ -106,6 +106,8 @@ export const fanningOut: Area = {
           id,
           messageId,
           lane: laneOf(subscription),
+          topic: 'book.created',
+          createdAt: trial.now,
           status: 'due',
           ...instants,
           attempts: 0,
@@ -157,6 +159,23 @@ export const fanningOut: Area = {
         await trial.session.fanOut(batchOf(trial, next))
         assert.deepEqual(await takenLanes(trial), [laneOf(kept), laneOf(kept)])
         assert.deepEqual((await trial.sweep()).unsubscribedDeliveryIds, [])
+      },
+    },
+    {
+      title: 'who has retired and is resumed gets what is published from then on',
+      async run(trial) {
+        const subscription = await subscribe(trial, 'book.created')
+        await retire(trial, subscription.id)
+        await publish(trial, 'book.created')
+        await fanOutAll(trial)
+        assert.deepEqual(await takenLanes(trial), [])
+        const catchUp = { count: 10, perMs: SECOND }
+        const lane = laneOf(subscription)
+        assert.equal(await trial.session.resumeLane({ lane, catchUp, now: trial.now }), true)
+        assert.equal((await trial.session.findSubscription({ id: subscription.id }))?.pause, undefined)
+        await publish(trial, 'book.created')
+        await fanOutAll(trial)
+        assert.deepEqual(await takenLanes(trial), [lane])
       },
     },
     {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Lane } from '../../model/delivery.js'
+import type { DeliveryRecord, Lane } from '../../model/delivery.js'
 import { type Area, DAY, HOUR, MINUTE, SECOND } from './trial.js'
 import { end, fanOut, found, list, listInPages, publish, publishTo, redeliver } from './trial-history.js'
 import { claimAll, subscribe, takeFrom } from './trial-lanes.js'
@@ -111,6 +111,37 @@ export const history: Area = {
         const [listed] = await trial.session.listDeliveries({ limit: 1 })
         assert.deepEqual(listed, await found(trial, listed?.id ?? ''))
         assert.equal(listed?.url, 'https://a.example/x')
+      },
+    },
+    {
+      title: 'a delivery says when its message was created, and what that was published to',
+      async run(trial) {
+        const lane = await subscribe(trial)
+        const createdAt = trial.now
+        await publish(trial, 'book.lent')
+        await trial.queue(APP, { dueAt: trial.now + HOUR })
+        trial.pass(MINUTE)
+        await fanOut(trial)
+        const facts = (delivery: DeliveryRecord | undefined) => [
+          delivery?.lane,
+          delivery?.topic,
+          delivery?.createdAt,
+        ]
+        const expected = [lane, 'book.lent', createdAt]
+        const [claimed] = (await claimAll(trial, lane)).claimed
+        assert.deepEqual(facts(claimed?.delivery), expected)
+        assert.ok(claimed !== undefined)
+        await trial.record(claimed, { status: 'dead', reason: 'rejected' })
+        const { id } = claimed.delivery
+        const again = await redeliver(trial, id)
+        assert.ok(again.type === 'redelivered')
+        for (const deliveryId of [id, again.deliveryId]) {
+          assert.deepEqual(facts(await trial.session.findDelivery({ deliveryId })), expected)
+        }
+        const [death] = await trial.session.readDead({ limit: 1 })
+        assert.deepEqual(facts(death?.delivery), expected)
+        const listed = await trial.session.listDeliveries({ lane: APP, limit: 10 })
+        assert.deepEqual(listed.map(facts), [[APP, undefined, createdAt]])
       },
     },
     {

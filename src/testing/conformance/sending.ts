@@ -25,6 +25,7 @@ export const sending: Area = {
           id: deliveryId,
           messageId: message.id,
           lane: APP,
+          createdAt: message.createdAt,
           status: 'due',
           dueAt,
           deadlineAt: trial.now + 30 * DAY,

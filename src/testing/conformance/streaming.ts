@@ -7,7 +7,7 @@ import { claimAll, subscribe } from './trial-lanes.js'
 const APP = 'endpoint:app'
 const ORIGIN = 'origin:https://a.example'
 
-type Filter = Omit<Input<'readDead'>, 'limit' | 'after'>
+type Filter = Omit<Input<'readAttempts'>, 'limit' | 'after'>
 
 /** Every page of two, from a cursor on: ids of deliveries, and the cursor behind them. */
 async function readAll(
@@ -147,6 +147,39 @@ export const streaming: Area = {
           assert.deepEqual((await readAll(trial, what, { topic, lane: other })).ids, [toTopicToo])
           assert.deepEqual((await readAll(trial, what, { topic: 'book' })).ids, [])
         }
+      },
+    },
+    {
+      title: 'attempts may be read for one delivery, in pages and on from a cursor',
+      async run(trial) {
+        const [first, second] = [await trial.queue(APP), await trial.queue(APP)]
+        const attempt = async (next: 'due' | 'delivered') => {
+          const { claimed } = await claimAll(trial, APP)
+          for (const claim of claimed) {
+            await trial.record(claim, next === 'due' ? { status: next, dueAt: trial.now } : { status: next })
+          }
+        }
+        for (let n = 0; n < 3; n++) await attempt('due')
+        const three = [first, first, first]
+        const read = await readAll(trial, 'readAttempts', { deliveryId: first })
+        assert.deepEqual(read.ids, three)
+        assert.deepEqual((await readAll(trial, 'readAttempts', { deliveryId: first, lane: APP })).ids, three)
+        const logged = await trial.session.readAttempts({ deliveryId: second, limit: 10 })
+        assert.deepEqual(
+          logged,
+          (await trial.session.readAttempts({ limit: 10 })).filter(({ deliveryId }) => deliveryId === second),
+        )
+        assert.deepEqual(
+          logged.map(({ number }) => number),
+          [1, 2, 3],
+        )
+        await attempt('delivered')
+        const from = { deliveryId: first, after: read.after }
+        assert.deepEqual((await readAll(trial, 'readAttempts', from)).ids, [first])
+        for (const nobody of [{ deliveryId: 'dlv_nobody' }, { deliveryId: first, topic: 't' }] as const) {
+          assert.deepEqual((await readAll(trial, 'readAttempts', nobody)).ids, [])
+        }
+        assert.deepEqual((await readAll(trial, 'readAttempts', { deliveryId: first, lane: ORIGIN })).ids, [])
       },
     },
     {

@@ -201,7 +201,7 @@ begin
         from sized s, messages m
        where d.no = s.no and s.sum - s.size < bytes_left and m.no = d.message
       returning s.turn, s.size, d.due_at, d.id, jsonb_build_object(
-        'delivery', delivery_json(d, m.id, m.url), 'message', message_json(m), 'fence', d.fence)
+        'delivery', delivery_json(d, m.id, m.url, m.created_at), 'message', message_json(m), 'fence', d.fence)
         || case when subscription_id_of(d.lane) is null then '{}' else subscribed_json(d.lane) end as json
     )
     select coalesce(jsonb_agg(json order by turn, due_at, id), '[]'), coalesce(sum(size), 0) into round, bytes_taken

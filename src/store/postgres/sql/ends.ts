@@ -42,7 +42,7 @@ begin
       order by turn_at, no limit 1) e;
   return present(jsonb_build_object('nextAt', next_at, 'ends', (
     select coalesce(jsonb_agg(jsonb_build_object(
-             'delivery', delivery_json(d, m.id, m.url), 'message', message_json(m),
+             'delivery', delivery_json(d, m.id, m.url, m.created_at), 'message', message_json(m),
              'attempt', (
                select attempt_json(a) from attempts a where a.delivery = d.no
                 order by a.status is not null desc, a.number desc limit 1),

@@ -42,7 +42,17 @@ create function read_attempts(c jsonb, judged_at bigint) returns jsonb language 
 as $$
 declare${DECLARED}
   found_rows attempts[];
-begin${logged('attempts', 'true')}
+begin
+  if c ? 'deliveryId' then
+    -- All of them, by the key that they have, and then in order: there are few.
+    found_rows := array(
+      select a from (
+        select * from attempts where delivery = (select no from deliveries where id = c->>'deliveryId') offset 0) a
+       where (a.xid, a.no) > (after_xid, after_no) and a.xid < open
+         and (not c ? 'lane' or a.lane = c->>'lane') and (not c ? 'topic' or a.topic = c->>'topic')
+       order by a.xid, a.no limit most);
+  else${logged('attempts', 'true')}
+  end if;
   return (
     select coalesce(jsonb_agg(jsonb_build_object(
              'cursor', cursor_of(a.xid, a.no), 'deliveryId', d.id, 'messageId', m.id, 'lane', a.lane, 'number', a.number,
@@ -58,7 +68,7 @@ declare${DECLARED}
 begin${logged('ends', 'a.dead')}
   return (
     select coalesce(jsonb_agg(jsonb_build_object(
-             'cursor', cursor_of(e.xid, e.no), 'delivery', delivery_json(d, m.id, m.url)) order by e.xid, e.no), '[]')
+             'cursor', cursor_of(e.xid, e.no), 'delivery', delivery_json(d, m.id, m.url, m.created_at)) order by e.xid, e.no), '[]')
       from unnest(found_rows) e join deliveries d on d.no = e.delivery join messages m on m.no = d.message);
 end $$;
 
@@ -109,7 +119,7 @@ begin
   if c ? 'until' then wanted := wanted || format(' and m.created_at < %s', (c->>'until')::numeric); end if;
   execute format(
     'select coalesce(jsonb_agg(listed.json), ''[]'') from (
-       select delivery_json(d, m.id, m.url) as json from deliveries d join messages m on m.no = d.message
+       select delivery_json(d, m.id, m.url, m.created_at) as json from deliveries d join messages m on m.no = d.message
         where %s order by %sd.id %s limit %s) listed',
     wanted, range_by || ' ' || way || ', ', way, (c->>'limit')::integer) into listed;
   return listed;

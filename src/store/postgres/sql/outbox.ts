@@ -148,15 +148,16 @@ begin
 end $$;
 
 -- A delivery as the library knows it (DeliveryRecord).
-create function delivery_json(d deliveries, message_id text, message_url text) returns jsonb language sql stable
+create function delivery_json(d deliveries, message_id text, message_url text, message_at bigint) returns jsonb language sql stable
   return present(jsonb_build_object(
-    'id', d.id, 'messageId', message_id, 'lane', d.lane, 'url', coalesce(d.url, message_url), 'status', d.status,
+    'id', d.id, 'messageId', message_id, 'lane', d.lane, 'url', coalesce(d.url, message_url), 'topic', d.topic,
+    'createdAt', message_at, 'status', d.status,
     'dueAt', d.due_at, 'deadlineAt', d.deadline_at, 'attempts', d.attempts, 'firstAttemptAt', d.first_attempt_at,
     'endedAt', d.ended_at, 'reason', d.reason, 'redeliveredAs', d.redelivered_as));
 
 create function find_delivery(c jsonb, judged_at bigint) returns jsonb language sql stable
   return (
-    select delivery_json(d, m.id, m.url) from deliveries d join messages m on m.no = d.message
+    select delivery_json(d, m.id, m.url, m.created_at) from deliveries d join messages m on m.no = d.message
      where d.id = c->>'deliveryId'
   );
 
