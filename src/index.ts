@@ -79,11 +79,18 @@ export type { FailedCallback } from './receiver/failed.js'
 export type { Receiver } from './receiver/receiver.js'
 export type { StreamOptions } from './receiver/stream.js'
 export type { ReceiverInfo } from './receivers.js'
-export type { Deliveries, DeliveryFilter, DeliveryStreamOptions } from './sender/deliveries.js'
+export type { Deliveries } from './sender/deliveries.js'
+export type {
+  AttemptStreamOptions,
+  DeliveryFilter,
+  DeliveryListOptions,
+  DeliveryStreamOptions,
+} from './sender/delivery-filter.js'
 export type { AttemptInfo, DeliveryInfo } from './sender/delivery-infos.js'
 export type { EndpointHealth } from './sender/endpoint-health.js'
 export type { Endpoint } from './sender/endpoints.js'
-export type { SubscriptionInfo, SubscriptionState, Subscriptions } from './sender/subscriptions.js'
+export type { SubscriptionInfo, SubscriptionState } from './sender/subscription-info.js'
+export type { Subscriptions } from './sender/subscriptions.js'
 export type { TopicInfo, Topics } from './sender/topics.js'
 export { CallbackServer, type Health } from './server.js'
 export type { Store } from './store/store.js'

@@ -114,7 +114,7 @@ export class CallbackServer implements AsyncDisposable {
   static async open(
     options: ServerOptions & { publicUrl: string | (() => string) },
   ): Promise<CallbackServer> {
-    const { publicUrl } = options
+    const { publicUrl } = options ?? {}
     if (typeof publicUrl === 'string') checkPublicUrl(publicUrl)
     else if (typeof publicUrl !== 'function') {
       throw new InvalidOptionsError(

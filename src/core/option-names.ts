@@ -7,7 +7,8 @@ import { InvalidOptionsError } from '../errors.js'
  */
 export function checkOptionNames(options: unknown, names: readonly string[], what: string): void {
   if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionsError(`The options of ${what} must be an object`)
+    const whose = what.replace(/^(A|An|The) /, article => article.toLowerCase())
+    throw new InvalidOptionsError(`The options of ${whose} must be an object`)
   }
   const unknown = Object.keys(options).find(name => !names.includes(name))
   if (unknown === undefined) return

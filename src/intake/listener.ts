@@ -20,7 +20,7 @@ export interface Listener {
 export async function openListener(port: number, host: string, handler: RequestListener): Promise<Listener> {
   // The platform takes a text for the name of a socket file.
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new InvalidOptionsError(`port must be a whole number from 0 to 65535; got ${String(port)}`)
+    throw new InvalidOptionsError(`port must be a whole number from 0 to 65535; got ${shown(port)}`)
   }
   const server = createServer(handler)
   await listen(server, port, host)
@@ -38,6 +38,13 @@ export async function openListener(port: number, host: string, handler: RequestL
       return closed
     },
   }
+}
+
+/** From the environment it comes as a text, and looks like a number. */
+function shown(port: unknown): string {
+  if (typeof port === 'number') return String(port)
+  if (typeof port !== 'string') return port === null ? 'null' : `a value of type ${typeof port}`
+  return `the text ${JSON.stringify(port.slice(0, 20))}, of which Number(…) makes one`
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

@@ -29,7 +29,8 @@ export interface Message extends Content {
 }
 
 /** One message to many: the subscribers of a topic, or a list; a function is asked once, during `publish`. */
-export type Publication = Content & ({ topic: string } | { to: Targets | (() => Targets | Promise<Targets>) })
+export type Publication = Content &
+  ({ topic: string; to?: never } | { topic?: never; to: Targets | (() => Targets | Promise<Targets>) })
 export type Targets = readonly Target[]
 
 /** A message to many, which is in the store. */

@@ -16,6 +16,11 @@ const MOST_SEGMENTS = 16
 /** @throws InvalidOptionsError for what is no name of a topic. */
 export function checkTopic(name: string, what: string): string {
   const topic = checkKey(name, what)
+  if (topic.includes('*')) {
+    throw new InvalidOptionsError(
+      `${what} must be a topic such as 'book.created', without a star: patterns such as 'book.*' are for subscriptions`,
+    )
+  }
   const segments = topic.split('.')
   if (segments.length > MOST_SEGMENTS || !segments.every(segment => SEGMENT.test(segment))) {
     throw new InvalidOptionsError(
@@ -29,12 +34,13 @@ export function checkTopic(name: string, what: string): string {
 export function checkPattern(text: string, what: string): string {
   const pattern = checkKey(text, what)
   if (pattern === '*') return pattern
-  if (pattern.includes('*') && !pattern.endsWith('.*')) {
+  const topic = pattern.replace(/\.\*$/, '')
+  if (topic.includes('*')) {
     throw new InvalidOptionsError(
-      `${what} may have a star as its last word only: 'book.*', or '*' for every topic`,
+      `${what} may have a star as its last word only, and one: 'book.*', or '*' for every topic`,
     )
   }
-  checkTopic(pattern.replace(/\.\*$/, ''), what)
+  checkTopic(topic, what)
   return pattern
 }
 

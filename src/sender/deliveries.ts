@@ -1,72 +1,58 @@
+import { checkKey } from '../core/bytes.js'
 import { after as afterMs, type Clock } from '../core/clock.js'
-import { toInstant } from '../core/duration.js'
 import { createId } from '../core/ids.js'
-import { checkOptionNames } from '../core/option-names.js'
-import { InvalidOptionsError } from '../errors.js'
-import type { DeathReason, DeliveryRecord, DeliveryStatus, Lane } from '../model/delivery.js'
+import { InvalidOptionsError, ServerClosedError } from '../errors.js'
+import { type DeathReason, type DeliveryRecord, type Lane, subscriptionIdOf } from '../model/delivery.js'
 import type { Delivery } from '../model/message.js'
-import { checkTopic } from '../model/topic.js'
 import { DEFAULTS } from '../options.js'
 import type { ListDeliveriesInput } from '../store/history.js'
 import { eachPage } from '../store/pages.js'
 import type { StoreSession } from '../store/store.js'
+import {
+  type AttemptStreamOptions,
+  checkFilter,
+  checkList,
+  checkStream,
+  type DeliveryFilter,
+  type DeliveryListOptions,
+  type DeliveryStreamOptions,
+  type Place,
+} from './delivery-filter.js'
 import { type AttemptInfo, type DeliveryInfo, toAttemptInfo, toDeliveryInfo } from './delivery-infos.js'
 import type { Sent } from './outbox.js'
-
-/** Everything that is given must hold. */
-export interface DeliveryFilter {
-  status?: DeliveryStatus
-  reason?: DeathReason
-  topic?: string
-  /** The name of one, the id of a subscription, or a URL, of which the origin counts. */
-  endpoint?: string
-  subscription?: string
-  messageId?: string
-  /** When the message was created: from then on, … */
-  since?: Date
-  /** … and before that. */
-  until?: Date
-}
-
-export interface DeliveryStreamOptions {
-  /** The `cursor` of the last one that was seen. Default: from the beginning of what is kept. */
-  after?: string
-  topic?: string
-  endpoint?: string
-  subscription?: string
-  /** Goes on for ever, with what comes. Default `false`: ends with what is there. */
-  follow?: boolean
-  signal?: AbortSignal
-}
 
 /**
  * What became of messages, for as long as `retention.messages` keeps it.
  *
  * ```ts
- * for await (const { id } of server.deliveries.list({ status: 'dead', endpoint: 'partner' })) {
- *   await server.deliveries.redeliver(id)
+ * for await (const { id, reason } of server.deliveries.list({ status: 'dead', endpoint: 'partner' })) {
+ *   console.log(id, reason)
  * }
+ * await server.deliveries.redeliver({ endpoint: 'partner' })
  * ```
  */
 export interface Deliveries {
   get(id: string): Promise<DeliveryInfo | undefined>
-  /** The oldest first, or with `newest` the other way round. `after` is the `cursor` of the last one that was seen. */
-  list(filter?: DeliveryFilter & { after?: string; newest?: boolean }): AsyncIterable<DeliveryInfo>
+  /** The oldest first, or with `newest` the other way round. */
+  list(options?: DeliveryListOptions): AsyncIterable<DeliveryInfo>
   /** In the order in which they were recorded, so that whoever remembers the last `cursor` misses none. */
-  attempts(options?: DeliveryStreamOptions): AsyncIterable<AttemptInfo>
+  attempts(options?: AttemptStreamOptions): AsyncIterable<AttemptInfo>
   /** Dead letters, in the order in which they died. What was cancelled is not among them. */
   dead(options?: DeliveryStreamOptions): AsyncIterable<DeliveryInfo>
   /**
    * Sends a message again that has ended, as a new delivery of the same message; once for each delivery, so a second call
    * finds that new one.
    *
-   * @throws InvalidOptionsError for one that has not ended, or is not kept any more, or whose body is not.
+   * @throws InvalidOptionsError for one that has not ended, or is not kept any more, or whose body is not; and for one of a
+   *   subscription that was deleted or has retired, which gets nothing.
    */
   redeliver(id: string): Promise<Delivery>
   /**
    * The same for all that a filter finds and that have ended, ten a second, the oldest first: dead ones unless it says
-   * `status: 'delivered'`. What was sent again before, or has lost its body, is passed over, and what was cancelled or died with
-   * its subscription, unless `reason` asks for it.
+   * `status: 'delivered'`. What was sent again before, or has lost its body, is passed over, and what belongs to a subscription
+   * that was deleted or has retired; and what was cancelled or died with its subscription, unless `reason` asks for it.
+   *
+   * @throws InvalidOptionsError for a filter that says nothing: whoever means all writes `{ status: 'dead' }`.
    */
   redeliver(filter: DeliveryFilter): Promise<{ redelivered: number }>
 }
@@ -75,14 +61,10 @@ export interface DeliveriesParts {
   readonly session: StoreSession
   readonly clock: Clock
   readonly toHandle: (sent: Sent) => Delivery
-  readonly toLane: (target: {
-    readonly endpoint?: string
-    readonly subscription?: string
-  }) => Lane | undefined
+  /** Aborted when the server begins to close. */
+  readonly closing: AbortSignal
 }
 
-const filterNames = ['status', 'reason', 'topic', 'endpoint', 'subscription', 'messageId', 'since', 'until']
-const streamNames = ['after', 'topic', 'endpoint', 'subscription', 'follow', 'signal']
 const FOLLOW_MS = 1_000
 
 export class StoredDeliveries implements Deliveries {
@@ -93,27 +75,26 @@ export class StoredDeliveries implements Deliveries {
   }
 
   async get(id: string): Promise<DeliveryInfo | undefined> {
-    const found = await this.#parts.session.findDelivery({ deliveryId: id })
+    const found = await this.#parts.session.findDelivery({ deliveryId: checkKey(id, 'The id of a delivery') })
     return found && toDeliveryInfo(found, found.id)
   }
 
-  async *list(
-    filter: DeliveryFilter & { after?: string; newest?: boolean } = {},
-  ): AsyncGenerator<DeliveryInfo> {
-    checkOptionNames(filter, [...filterNames, 'after', 'newest'], 'list of deliveries')
-    const { after, newest = false, ...rest } = filter
-    for await (const record of this.#records(rest, newest, after)) yield toDeliveryInfo(record, record.id)
+  async *list(options: DeliveryListOptions = {}): AsyncGenerator<DeliveryInfo> {
+    const { wanted, after } = checkList(options)
+    for await (const record of this.#records(wanted, after)) yield toDeliveryInfo(record, record.id)
   }
 
-  async *attempts(options: DeliveryStreamOptions = {}): AsyncGenerator<AttemptInfo> {
+  async *attempts(options: AttemptStreamOptions = {}): AsyncGenerator<AttemptInfo> {
     const { session } = this.#parts
-    yield* this.#stream(options, from => session.readAttempts(from), toAttemptInfo)
+    const checked = checkStream(options, 'attempts', ['deliveryId'])
+    yield* this.#stream(checked, from => session.readAttempts(from), toAttemptInfo)
   }
 
   async *dead(options: DeliveryStreamOptions = {}): AsyncGenerator<DeliveryInfo> {
     const { session } = this.#parts
+    const checked = checkStream(options, 'dead')
     yield* this.#stream(
-      options,
+      checked,
       from => session.readDead(from),
       ({ delivery, cursor }) => toDeliveryInfo(delivery, cursor),
     )
@@ -123,8 +104,12 @@ export class StoredDeliveries implements Deliveries {
   redeliver(filter: DeliveryFilter): Promise<{ redelivered: number }>
   async redeliver(which: string | DeliveryFilter): Promise<Delivery | { redelivered: number }> {
     if (typeof which === 'string') return this.#redeliverOne(which)
-    checkOptionNames(which, filterNames, 'redeliver')
-    const { status = 'dead' } = which
+    const { status = 'dead', ...wanted } = checkFilter(which, 'redeliver')
+    if (Object.keys(which).length === 0) {
+      throw new InvalidOptionsError(
+        "redeliver({}) would send again all that is dead, whoever it is for: if that is meant, write redeliver({ status: 'dead' })",
+      )
+    }
     if (status !== 'dead' && status !== 'delivered') {
       throw new InvalidOptionsError("redeliver sends again what has ended: status is 'dead' or 'delivered'")
     }
@@ -134,9 +119,10 @@ export class StoredDeliveries implements Deliveries {
     // What is sent again here may end before the list does, and is not meant.
     const last = createId('dlv', startedAt)
     let redelivered = 0
-    for await (const { id, reason } of this.#records({ ...which, status }, false)) {
+    for await (const { id, lane, reason } of this.#records({ ...wanted, status })) {
       if (id > last) break
-      if (which.reason === undefined && isMeant(reason)) continue
+      if (wanted.reason === undefined && isMeant(reason)) continue
+      if ((await this.#leftBy(lane)) !== undefined) continue
       const dueAt = startedAt + Math.floor((redelivered * perMs) / count)
       const outcome = await session.redeliver({ deliveryId: id, again: this.#again(dueAt), now: clock.now() })
       if (outcome.type === 'redelivered') redelivered++
@@ -147,6 +133,13 @@ export class StoredDeliveries implements Deliveries {
   async #redeliverOne(id: string): Promise<Delivery> {
     const { session, clock, toHandle } = this.#parts
     const now = clock.now()
+    const delivery = await session.findDelivery({ deliveryId: id })
+    if (delivery?.endedAt !== undefined && delivery.redeliveredAs === undefined) {
+      const left = await this.#leftBy(delivery.lane)
+      if (left !== undefined) {
+        throw new InvalidOptionsError(`Delivery ${id} would die again: ${left}`)
+      }
+    }
     const outcome = await session.redeliver({ deliveryId: id, again: this.#again(now), now })
     switch (outcome.type) {
       case 'pending':
@@ -172,9 +165,18 @@ export class StoredDeliveries implements Deliveries {
     }
   }
 
-  #records(filter: DeliveryFilter, newest: boolean, after?: string): AsyncGenerator<DeliveryRecord> {
+  /** Why nothing is sent in that lane any more, if it is that of a subscription. Looked up each time: it may change meanwhile. */
+  async #leftBy(lane: Lane): Promise<string | undefined> {
+    const id = subscriptionIdOf(lane)
+    if (id === undefined) return undefined
+    const subscription = await this.#parts.session.findSubscription({ id })
+    if (subscription === undefined) return `subscription '${id}' was deleted`
+    if (subscription.pause !== 'retired') return undefined
+    return `subscription '${id}' has retired, for it answered 410; resume it, or put it again, first`
+  }
+
+  #records(wanted: Omit<ListDeliveriesInput, 'limit'>, after?: string): AsyncGenerator<DeliveryRecord> {
     const { session } = this.#parts
-    const wanted = { ...this.#toWanted(filter), newest }
     return eachPage(
       from => session.listDeliveries({ ...wanted, ...from }),
       ({ id }) => id,
@@ -182,57 +184,36 @@ export class StoredDeliveries implements Deliveries {
     )
   }
 
-  #toWanted(filter: DeliveryFilter): Omit<ListDeliveriesInput, 'limit'> {
-    const { status, reason, messageId, since, until } = filter
-    return {
-      ...this.#toPlace(filter),
-      ...(status === undefined ? {} : { status }),
-      ...(reason === undefined ? {} : { reason }),
-      ...(messageId === undefined ? {} : { messageId }),
-      ...(since === undefined ? {} : { since: toInstant(since, 0, 'since') }),
-      ...(until === undefined ? {} : { until: toInstant(until, 0, 'until') }),
-    }
-  }
-
-  #toPlace({ topic, endpoint, subscription }: DeliveryFilter): { lane?: Lane; topic?: string } {
-    const target = {
-      ...(endpoint === undefined ? {} : { endpoint }),
-      ...(subscription === undefined ? {} : { subscription }),
-    }
-    const lane = this.#parts.toLane(target)
-    return {
-      ...(topic === undefined ? {} : { topic: checkTopic(topic, 'topic') }),
-      ...(lane === undefined ? {} : { lane }),
-    }
-  }
-
   async *#stream<R extends { readonly cursor: string }, T>(
-    options: DeliveryStreamOptions,
-    read: (from: {
-      readonly after?: string
-      readonly limit: number
-      lane?: Lane
-      topic?: string
-    }) => Promise<readonly R[]>,
+    { place, after: first, follow, signal }: ReturnType<typeof checkStream>,
+    read: (
+      from: Place & { readonly deliveryId?: string; readonly after?: string; readonly limit: number },
+    ) => Promise<readonly R[]>,
     toItem: (record: R) => T,
   ): AsyncGenerator<T> {
-    checkOptionNames(options, streamNames, 'a stream of deliveries')
-    const { follow = false, signal } = options
-    const place = this.#toPlace(options)
-    let { after } = options
-    while (!hasEnded(signal)) {
-      const page = eachPage(
-        from => read({ ...place, ...from }),
-        ({ cursor }) => cursor,
-        after,
-      )
-      for await (const record of page) {
-        after = record.cursor
-        yield toItem(record)
-        if (hasEnded(signal)) return
+    const { clock, closing } = this.#parts
+    if (closing.aborted) throw new ServerClosedError()
+    // What ends with what is there must not seem to have come to its end when the server closes; what follows has none.
+    const isOver = () => signal?.aborted === true || (follow && closing.aborted)
+    let after = first
+    while (!isOver()) {
+      try {
+        const page = eachPage(
+          from => read({ ...place, ...from }),
+          ({ cursor }) => cursor,
+          after,
+        )
+        for await (const record of page) {
+          after = record.cursor
+          yield toItem(record)
+          if (isOver()) return
+        }
+      } catch (error) {
+        if (isOver() && error instanceof ServerClosedError) return
+        throw error
       }
       if (!follow) return
-      await pause(this.#parts.clock, signal)
+      await pause(clock, signal === undefined ? [closing] : [signal, closing])
     }
   }
 }
@@ -242,21 +223,16 @@ function isMeant(reason: DeathReason | undefined): boolean {
   return reason === 'cancelled' || reason === 'unsubscribed'
 }
 
-/** A function, because it changes between two looks. */
-function hasEnded(signal: AbortSignal | undefined): boolean {
-  return signal?.aborted === true
-}
-
-/** Until it may be worth looking again, or the signal is aborted. */
-function pause(clock: Clock, signal: AbortSignal | undefined): Promise<void> {
+/** Until it may be worth looking again, or one of them is aborted. */
+function pause(clock: Clock, signals: readonly AbortSignal[]): Promise<void> {
   return new Promise(resolve => {
     const end = () => {
       stop()
-      signal?.removeEventListener('abort', end)
+      for (const signal of signals) signal.removeEventListener('abort', end)
       resolve()
     }
     const stop = afterMs(clock, FOLLOW_MS, end)
-    signal?.addEventListener('abort', end)
-    if (signal?.aborted === true) end()
+    for (const signal of signals) signal.addEventListener('abort', end)
+    if (signals.some(({ aborted }) => aborted)) end()
   })
 }

@@ -21,6 +21,11 @@ export interface DeliveryInfo {
   readonly endpoint?: string
   readonly subscription?: string
   readonly origin?: string
+  /** What its message was published to. */
+  readonly topic?: string
+  /** When its message was created. */
+  readonly createdAt: Date
+  /** How many there were; `attempts({ deliveryId })` of the deliveries says what came of each. */
   readonly attempts: number
   /** When the next attempt is due, while there is to be one. */
   readonly dueAt?: Date
@@ -52,11 +57,14 @@ export interface AttemptInfo {
 }
 
 export function toDeliveryInfo(record: DeliveryRecord, cursor: string): DeliveryInfo {
-  const { id, messageId, status, reason, lane, attempts, dueAt, endedAt, redeliveredAs } = record
+  const { id, messageId, status, reason, lane, topic, createdAt, attempts, dueAt, endedAt, redeliveredAs } =
+    record
   return {
     ...{ id, messageId, status },
     ...(reason === undefined ? {} : { reason }),
     ...targetOf(lane),
+    ...(topic === undefined ? {} : { topic }),
+    createdAt: new Date(createdAt),
     attempts,
     ...(endedAt === undefined ? { dueAt: new Date(dueAt) } : { endedAt: new Date(endedAt) }),
     ...(redeliveredAs === undefined ? {} : { redeliveredAs }),

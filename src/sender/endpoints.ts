@@ -10,6 +10,7 @@ import type { EndpointHealth } from './endpoint-health.js'
 import { type Guard, isLoopbackHost } from './guard.js'
 import type { Policy } from './policy.js'
 import {
+  type AddressHints,
   endpointDefaults,
   type PolicyDefaults,
   policyOptionNames,
@@ -105,29 +106,37 @@ export class Endpoints {
   toSettings(what: string, options: EndpointOptions, defaults: PolicyDefaults): TargetSettings {
     const policy = toPolicy(what, options, defaults)
     const url = `url of ${what}`
-    const template = toUrlTemplate(options.url, url, text => this.#checkUrl(text, url))
+    const { hints } = defaults
+    const template = toUrlTemplate(options.url, url, text => this.#checkUrl(text, url, hints))
     if (policy.tls !== undefined && !template.url.startsWith('https:')) {
       throw new InvalidOptionsError(`tls of ${what} needs an https: URL`)
     }
     if (policy.credentials?.type === 'oauth2') {
-      this.#checkUrl(policy.credentials.oauth2.tokenUrl, `auth of ${what}.oauth2.tokenUrl`)
+      this.#checkUrl(policy.credentials.oauth2.tokenUrl, `auth of ${what}.oauth2.tokenUrl`, hints)
     }
     return { ...policy, ...template }
   }
 
-  /** @throws InvalidOptionsError for a name that is not declared, and for what is no target at all. */
-  resolve(target: Target): ResolvedTarget {
+  /**
+   * `what` is the option that names the target, in messages.
+   *
+   * @throws InvalidOptionsError for a name that is not declared, and for what is no target at all.
+   */
+  resolve(
+    target: Target,
+    { what = 'to', hints = endpointDefaults.hints }: { what?: string; hints?: AddressHints } = {},
+  ): ResolvedTarget {
     const text = target instanceof URL ? target.href : target
     if (typeof text === 'string' && text.includes('://')) {
-      const url = this.#checkUrl(text, 'to')
+      const url = this.#checkUrl(text, what, hints)
       return { lane: `origin:${url.origin}`, url: url.href }
     }
     const name = typeof text === 'string' ? text : text?.name
     if (typeof name !== 'string') {
-      throw new InvalidOptionsError("to must be an endpoint, an endpoint's name, or a URL")
+      throw new InvalidOptionsError(`${what} must be an endpoint, an endpoint's name, or a URL`)
     }
     if (!this.#declared.has(name)) {
-      throw new InvalidOptionsError(this.#unknown(name))
+      throw new InvalidOptionsError(this.#unknown(name, hints))
     }
     return { lane: `endpoint:${name}` }
   }
@@ -179,7 +188,7 @@ export class Endpoints {
   }
 
   /** Nothing of a URL but its host is quoted: path and query of it may hold a credential. */
-  #checkUrl(text: string | URL, what: string): URL {
+  #checkUrl(text: string | URL, what: string, hints = endpointDefaults.hints): URL {
     const href = text instanceof URL ? text.href : text
     const url = typeof href === 'string' && URL.canParse(href) ? new URL(href) : undefined
     if (url === undefined) {
@@ -192,9 +201,7 @@ export class Endpoints {
       )
     }
     if (url.username !== '' || url.password !== '') {
-      throw new InvalidOptionsError(
-        `${what} holds credentials; declare an endpoint and give them to it as auth: { basic: ['user', 'password'] }`,
-      )
+      throw new InvalidOptionsError(`${what} holds credentials${hints.credentials}`)
     }
     if (url.hash !== '') {
       throw new InvalidOptionsError(`${what} has a fragment ('#…'), which no request can carry`)
@@ -203,26 +210,22 @@ export class Endpoints {
     const { guard, allowInsecure, development } = this.#parts
     const reason = guard?.judgeHost(hostname)
     if (reason !== undefined) {
-      throw new EndpointRefusedError(
-        `${what} leads to ${host}, ${reason}; allowPrivate opens ranges of such addresses`,
-      )
+      throw new EndpointRefusedError(`${what} leads to ${host}, ${reason}${hints.private}`)
     }
     if (protocol === 'http:' && !allowInsecure && !(development() && isLoopbackHost(hostname))) {
       throw new EndpointRefusedError(
-        `${what} is http:, so anybody between could read and change it; use https:, or set allowInsecure`,
+        `${what} is http:, so anybody between could read and change it; use https:${hints.insecure}`,
       )
     }
     return url
   }
 
   /** What was meant to be a URL may hold a credential, so its host alone is quoted. */
-  #unknown(name: string): string {
-    const declared = [...this.#declared.keys()].map(each => `'${each}'`)
-    const there = declared.length === 0 ? 'none is' : `declared are ${declared.join(', ')}`
+  #unknown(name: string, { declared }: AddressHints): string {
     const [start = ''] = name.split(/[/?#]/)
     const host = start.replace(/^.*@/s, '')
     const shown = host === name ? `'${name}'` : `'${host}…'`
     const url = /^[\w-]+([.:][\w-]+)+$/.test(host) ? `'https://${host}…'` : "'https://…'"
-    return `No endpoint ${shown} is declared on this server (${there}); a URL needs its scheme, as in ${url}`
+    return `No endpoint ${shown} is declared on this server${declared([...this.#declared.keys()])}; a URL needs its scheme, as in ${url}`
   }
 }

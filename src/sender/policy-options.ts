@@ -30,16 +30,44 @@ export const policyOptionNames: readonly string[] = [
 /** More than that nobody means, and not every store can count so far. */
 const LARGEST_COUNT = 1_000_000
 
-/** In what endpoints and subscriptions differ when nothing is said. */
+/** In what endpoints and subscriptions differ: what holds when nothing is said, and what is said of a mistake. */
 export interface PolicyDefaults {
   /** Absent: what `Policy` takes for final without it. */
   readonly final?: ReadonlySet<number>
+  /** What comes of it when there is no secret. */
+  readonly unsigned: string
+  readonly hints: AddressHints
 }
 
-export const endpointDefaults: PolicyDefaults = {}
+/** What whoever reads that a URL is refused can do about it, as the end of that sentence. */
+export interface AddressHints {
+  readonly private: string
+  readonly insecure: string
+  readonly credentials: string
+  /** Of a name that no endpoint has: which there are. */
+  readonly declared: (names: readonly string[]) => string
+}
 
-/** Subscribers come and go, and what they answer while something is wrong with them is not the end: only `410` is. */
-export const subscriptionDefaults: PolicyDefaults = { final: new Set([410]) }
+/** For whoever writes the code of the server. */
+const operatorHints: AddressHints = {
+  private: '; allowPrivate opens ranges of such addresses',
+  insecure: ', or set allowInsecure',
+  credentials: "; declare an endpoint and give them to it as auth: { basic: ['user', 'password'] }",
+  declared: names =>
+    names.length === 0 ? ' (none is)' : ` (declared are ${names.map(name => `'${name}'`).join(', ')})`,
+}
+
+export const endpointDefaults: PolicyDefaults = { unsigned: 'nothing is signed', hints: operatorHints }
+
+/**
+ * Subscribers come and go, and what they answer while something is wrong with them is not the end: only `410` is. They read what
+ * is wrong with their URL, too, and have no part in how the server is set up.
+ */
+export const subscriptionDefaults: PolicyDefaults = {
+  final: new Set([410]),
+  unsigned: 'one is made',
+  hints: { private: '', insecure: '', credentials: '', declared: () => '' },
+}
 
 /**
  * The options by which an endpoint or a subscription is sent to, checked, and what is left out filled in. Names are not
@@ -51,7 +79,8 @@ export function toPolicy(what: string, options: PolicyOptions, defaults: PolicyD
   const of = (name: string) => `${name} of ${what}`
   const { tls, auth, rateLimit } = options
   // Given and undefined, a secret is a missing variable of the environment, and no wish to send without a signature.
-  const signingKeys = 'secret' in options ? toSigningKeys(options.secret, of('secret')) : []
+  const signingKeys =
+    'secret' in options ? toSigningKeys(options.secret, of('secret'), defaults.unsigned) : []
   const credentials = auth === undefined ? undefined : toCredentials(auth, of('auth'))
   const success = toStatuses(options.success, of('success'))
   const final = toStatuses(options.final, of('final')) ?? defaults.final

@@ -35,7 +35,7 @@ export async function toPublish(
 ): Promise<PublishInput> {
   checkPublication(publication)
   const { body, headers, after } = publication
-  const listed = 'to' in publication ? await targetsOf(publication.to) : undefined
+  const listed = publication.to === undefined ? undefined : await targetsOf(publication.to)
   const targets = listed?.map(target => endpoints.resolve(target))
   const now = clock.now()
   const payload = encodePayload(body, 'the body of a publication')
@@ -45,7 +45,7 @@ export async function toPublish(
     dueAt: after === undefined ? now : Math.max(now, toInstant(after, now, 'after')),
     deadlineAt: now + DEFAULTS.deliveryDeadlineMs,
   }
-  const topic = 'topic' in publication ? publication.topic : undefined
+  const { topic } = publication
   const type = publication.type ?? topic
   const content = {
     headers: mergeHeaders(contentType, toHeaderList(headers, 'headers of the publication')),

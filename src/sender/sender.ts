@@ -12,6 +12,7 @@ import type { TroubledLane } from '../store/nodes.js'
 import type { PublishInput } from '../store/publishing.js'
 import type { NewDelivery, SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
+import { untilClosed } from '../store/until-closed.js'
 import type { Watch } from '../store/watch.js'
 import type { Carrier } from './carrier.js'
 import { Courier } from './courier.js'
@@ -33,7 +34,6 @@ import { Reports } from './reports.js'
 import { ScopedDelivery } from './scoped-delivery.js'
 import { Subscribers } from './subscribers.js'
 import { StoredSubscriptions, type Subscriptions, type SubscriptionsParts } from './subscriptions.js'
-import { toLane } from './target.js'
 import { createTopics, type Topics } from './topics.js'
 import { createTransport } from './transport.js'
 
@@ -60,6 +60,9 @@ export class Sender {
   readonly topics: Topics
   readonly subscriptions: Subscriptions
   readonly deliveries: Deliveries
+  /** As callers of the public API see the store. */
+  readonly #session: StoreSession
+  readonly #closing = new AbortController()
   #closed = false
 
   /** @throws InvalidOptionsError when `allowPrivate` lists something that is not a range. */
@@ -71,6 +74,7 @@ export class Sender {
     const onError = (err: unknown) => logger.error({ err }, 'sending met an error; trying again')
 
     this.#parts = parts
+    this.#session = untilClosed(session, () => this.#closed)
     this.#carrier =
       fetch === undefined
         ? createTransport({ guard, clock, connectTimeoutMs: DEFAULTS.connectTimeoutMs })
@@ -103,16 +107,17 @@ export class Sender {
       endpoints: this.#endpoints,
       onUntold: ({ delivery }, error) => this.#reports.untold(delivery, error),
     })
-    this.topics = createTopics({ session, clock })
+    const shown = { session: this.#session, clock }
+    this.topics = createTopics(shown)
     this.subscriptions = new StoredSubscriptions({
-      ...{ session, clock, toVisitUrl },
+      ...{ ...shown, toVisitUrl },
       endpoints: this.#endpoints,
       origin: () => new URL(settings.publicUrl()).hostname,
     })
     this.deliveries = new StoredDeliveries({
-      ...{ session, clock },
+      ...shown,
       toHandle: sent => this.#handle(sent),
-      toLane,
+      closing: this.#closing.signal,
     })
   }
 
@@ -124,8 +129,8 @@ export class Sender {
     this.#endpoints.declare(name, options)
     this.#dispatcher.look() // what waits for it can be sent now
     const lane = `endpoint:${name}` as const
-    const { session, settings } = this.#parts
-    const { clock } = settings
+    const session = this.#session
+    const { clock } = this.#parts.settings
     return {
       name,
       pause: () => session.pauseLane({ lane, now: clock.now() }),
@@ -177,7 +182,7 @@ export class Sender {
 
   toPublished(messageId: string): Published {
     return new PublishedMessage(messageId, {
-      session: this.#parts.session,
+      session: this.#session,
       toHandle: sent => this.#handle(sent),
     })
   }
@@ -251,11 +256,13 @@ export class Sender {
 
   /** Begins no attempt any more. Resolves when those under way have ended. */
   async finish(): Promise<void> {
+    this.#closing.abort()
     await Promise.all([this.#fanOut.finish(), this.#ends.finish(), this.#dispatcher.finish()])
   }
 
   /** Gives back what is under way, and ends every wait for a delivery. */
   async close(): Promise<void> {
+    this.#closing.abort()
     this.#closed = true
     await Promise.all([this.#fanOut.finish(), this.#ends.finish(), this.#dispatcher.close()])
     this.#waits.close()

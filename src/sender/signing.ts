@@ -38,22 +38,24 @@ const NEW_BYTES = 32
 const pkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 /**
- * The keys of one secret or several. As in the reference library, a symmetric secret may come without its prefix.
+ * The keys of one secret or several. As in the reference library, a symmetric secret may come without its prefix. `unsigned`:
+ * what comes of it when there is none.
  *
  * @throws InvalidOptionsError that says what is wrong, and never quotes a secret.
  */
 export function toSigningKeys(
   secret: string | readonly string[] | undefined,
   what: string,
+  unsigned = 'nothing is signed',
 ): readonly SigningKey[] {
   if (typeof secret === 'string') return [toSigningKey(secret, what)]
   if (!Array.isArray(secret)) {
     throw new InvalidOptionsError(
-      `${what} is ${secret === undefined ? 'undefined' : 'no text'}; give a text such as 'whsec_…', or leave secret out and nothing is signed`,
+      `${what} is ${secret === undefined ? 'undefined' : 'no text'}; give a text such as 'whsec_…', or leave secret out and ${unsigned}`,
     )
   }
   if (secret.length === 0) {
-    throw new InvalidOptionsError(`${what} is an empty list; leave secret out, and nothing is signed`)
+    throw new InvalidOptionsError(`${what} is an empty list; leave secret out, and ${unsigned}`)
   }
   return secret.map((each, index) => toSigningKey(each, `${what}[${index}]`))
 }

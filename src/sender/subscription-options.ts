@@ -58,13 +58,10 @@ export function checkSubscription(given: SubscriptionOptions, endpoints: Endpoin
   return { topic, url: settings.url, policy: settings, stored }
 }
 
-/** By what it is found again: its name, or the URL. Which names there are is not told to whoever asks from outside. */
+/** By what it is found again: its name, or the URL. */
 function nameOf(target: Target, what: string, endpoints: Endpoints): string {
-  const name = typeof target === 'object' && 'name' in target ? target.name : target
-  if (typeof name === 'string' && !name.includes('://') && !endpoints.knows(`endpoint:${name}`)) {
-    throw new InvalidOptionsError(`${what} of a subscription must be a URL, or an endpoint of this server`)
-  }
-  const { lane, url } = endpoints.resolve(target)
+  const { hints } = subscriptionDefaults
+  const { lane, url } = endpoints.resolve(target, { what: `${what} of a subscription`, hints })
   return url ?? lane.replace(/^endpoint:/, '')
 }
 

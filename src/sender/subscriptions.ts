@@ -5,7 +5,7 @@ import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
 import type { Lane } from '../model/delivery.js'
 import type { Proof, SubscriptionOptions } from '../model/endpoint-options.js'
-import { isUnproven, type PauseReason, slower } from '../model/lane.js'
+import { isUnproven, slower } from '../model/lane.js'
 import type { SubscriptionRecord } from '../model/subscription.js'
 import { checkPattern } from '../model/topic.js'
 import { DEFAULTS } from '../options.js'
@@ -17,18 +17,8 @@ import { toDelivery } from './outbox.js'
 import { toProofRequest } from './proof.js'
 import { createSecret } from './signing.js'
 import { fromStored, type StoredOptions, type StoredSecret, toStored } from './stored-subscription.js'
+import { type SubscriptionInfo, toSubscriptionInfo } from './subscription-info.js'
 import { checkId, checkSubscription } from './subscription-options.js'
-
-/** `failing`: it was paused, because it had been failing for days. `retired`: it answered `410`, and gets nothing any more. */
-export type SubscriptionState = 'active' | 'unproven' | 'paused' | 'failing' | 'retired'
-
-export interface SubscriptionInfo {
-  readonly id: string
-  readonly topic: string
-  readonly url: string
-  readonly state: SubscriptionState
-  readonly createdAt: Date
-}
 
 /**
  * Endpoints that want a topic, stored. Whoever has a page on which others enter their URL puts them here.
@@ -39,8 +29,8 @@ export interface SubscriptionInfo {
  */
 export interface Subscriptions {
   /**
-   * Makes a subscription, or gives the one with that id, or with that topic and URL, the options that are given here: doing so
-   * again changes nothing. The secret by which its messages are signed is made where none is given, and stays until
+   * Makes a subscription, or gives the one with that id, or with that topic and URL, the options that are given here, and no
+   * others: doing so again changes nothing, and what it has now is in `options` of `get`. The secret by which its messages are signed is made where none is given, and stays until
    * another is. With `proof` nothing is sent to it until its endpoint has proven itself; until then each `put` asks it again,
    * also one that leaves `proof` out.
    *
@@ -54,8 +44,9 @@ export interface Subscriptions {
   /** What is published waits until `resume`, up to its deadline. `false` when it is paused already, or unproven, or retired. */
   pause(id: string): Promise<boolean>
   /**
-   * What has gathered is sent, ten a second, then everything at once. `false` when it was not paused. One that was paused
-   * and then got a URL that is not proven yet waits for the proof alone from then on.
+   * What has gathered is sent, ten a second, then everything at once. One that has retired is open again, for what is published
+   * from then on, and for what waited and has not died yet. One that was paused and then got a URL that is not proven yet waits
+   * for the proof alone from then on. `false` when it was not paused.
    */
   resume(id: string): Promise<boolean>
   /** Signs by a new secret, and by the old one too for as long as `keepOldFor` says. Default 24 h. */
@@ -132,12 +123,12 @@ export class StoredSubscriptions implements Subscriptions {
 
   async get(id: string): Promise<SubscriptionInfo | undefined> {
     const found = await this.#parts.session.findSubscription({ id: checkId(id) })
-    return found && toInfo(found)
+    return found && toSubscriptionInfo(found)
   }
 
   async *list(filter: { topic?: string; url?: string } = {}): AsyncGenerator<SubscriptionInfo> {
     checkOptionNames(filter, ['topic', 'url'], 'list of subscriptions')
-    for await (const record of this.#records(filter)) yield toInfo(record)
+    for await (const record of this.#records(filter)) yield toSubscriptionInfo(record)
   }
 
   async pause(id: string): Promise<boolean> {
@@ -271,17 +262,4 @@ function elsewhere(id: string): Error {
 
 function laneOf(id: string): Lane {
   return `subscription:${id}`
-}
-
-const states: Readonly<Record<PauseReason, SubscriptionState>> = {
-  asked: 'paused',
-  failing: 'failing',
-  unproven: 'unproven',
-  unproven_asked: 'unproven',
-  retired: 'retired',
-}
-
-function toInfo({ id, topic, url, pause, createdAt }: SubscriptionRecord): SubscriptionInfo {
-  const state = pause === undefined ? 'active' : states[pause]
-  return { id, topic, url, state, createdAt: new Date(createdAt) }
 }

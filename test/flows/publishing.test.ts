@@ -217,7 +217,8 @@ describe('publishing to a list', () => {
     ['neither a topic nor a list', { body: 1 }, /either a topic.* or a list/],
     ['both', { topic: 't', to: [] }, /either a topic.* or a list/],
     ['a single target', { to: 'https://a.example' }, /for a single target there is send/],
-    ['a pattern', { topic: 'book.*' }, /topic/],
+    ['a pattern', { topic: 'book.*' }, /without a star: patterns such as 'book.\*' are for subscriptions/],
+    ['a star', { topic: '*' }, /are for subscriptions/],
     ['too many targets', { to: Array(10_001).fill('https://a.example') }, /10001 targets.* 10000/],
     ['a path', { to: [], path: 'x' }, /no option 'path'/],
   ])('refuses %s, in words', async (_, publication, words) => {

@@ -227,15 +227,24 @@ describe('putting a subscription', () => {
     ['a filter without a path', { filter: {} }, /1 to 32 paths/],
     ['a filter for an object', { filter: { a: {} } }, /"a" must have a text, a number/],
     ['a topic with an empty word', { topic: 'book..x' }, /topic/],
-    ['a secret that is undefined', { secret: undefined }, /secret/],
+    [
+      'a secret that is undefined',
+      { secret: undefined },
+      /secret of a subscription is undefined; give a text such as 'whsec_…', or leave secret out and one is made/,
+    ],
+    ['a list without secrets', { secret: [] }, /leave secret out, and one is made/],
     [
       'a callback that is not declared',
       { callback: 'nobody' },
-      /must be a URL, or an endpoint of this server/,
+      /^No endpoint 'nobody' is declared on this server; a URL needs/,
     ],
+    ['a dead letter that is none', { deadLetter: 7 }, /deadLetter of a subscription must be an endpoint/],
+    ['a pattern with two stars', { topic: '*.*' }, /star as its last word only, and one: 'book.\*'/],
     ['an id that is empty', { id: '' }, /The id of a subscription/],
   ])('refuses %s, in words', async (_, wrong, words) => {
-    await using bench = await openBench({ logger }, () => undefined)
+    await using bench = await openBench({ logger }, server => {
+      server.endpoint('letters', { url: 'https://letters.example' })
+    })
     const refused = bench.server.subscriptions.put({ ...HOOK, ...wrong } as SubscriptionOptions)
     await expect(refused).rejects.toThrow(InvalidOptionsError)
     await expect(refused).rejects.toThrow(words)
@@ -246,6 +255,60 @@ describe('putting a subscription', () => {
     await expect(server.subscriptions.put({ topic: 't', url: 'http://10.0.0.1/x' })).rejects.toThrow(
       EndpointRefusedError,
     )
+  })
+
+  it.each<readonly [object, string]>([
+    [{ url: 'https://10.0.0.1/x' }, 'url of a subscription leads to 10.0.0.1, a private address'],
+    [
+      { url: 'http://shop.example' },
+      'url of a subscription is http:, so anybody between could read and change it; use https:',
+    ],
+    [{ callback: 'https://10.0.0.1' }, 'callback of a subscription leads to 10.0.0.1, a private address'],
+    [{ url: 'https://u:p@shop.example' }, 'url of a subscription holds credentials'],
+  ])('tells whoever reads that of %j nothing of how the server is set up', async (wrong, message) => {
+    const server = await listen({ store: 'memory:' })
+    await expect(server.subscriptions.put({ ...HOOK, ...wrong })).rejects.toThrow(
+      expect.objectContaining({ message }),
+    )
+  })
+
+  it('shows what it has, so that it can be put back with something changed', async () => {
+    await using bench = await openBench({ logger, world: ok }, server =>
+      server.endpoint('letters', { url: 'https://letters.example' }),
+    )
+    const { subscriptions } = bench.server
+    const shown = {
+      filter: { 'order.country': ['DE', 'AT'], paid: true },
+      proof: 'echo',
+      callback: 'https://answers.example/',
+      deadLetter: 'letters',
+      timeout: '3s',
+      success: [200],
+      final: [404],
+      retry: { attempts: 3, delay: '1m' },
+      requireEmptyResponse: true,
+      breaker: false,
+      rateLimit: { count: 5, per: '1s' },
+      concurrency: 2,
+    } as const
+    const hidden = { auth: { bearer: 'b-hidden' }, headers: { 'x-api-key': 'h-hidden' } }
+    const { id, secret } = await subscriptions.put({
+      ...{ ...HOOK, ...shown, ...hidden },
+      deadLetter: bench.declared,
+    })
+    const info = await subscriptions.get(id)
+    expect(info?.options).toEqual(shown)
+    expect(info?.withheld).toEqual(['auth', 'headers'])
+    expect(await collect(subscriptions.list())).toEqual([info])
+    expect(JSON.stringify(info)).not.toMatch(new RegExp(`hidden|${secret.replaceAll('+', '.')}`))
+
+    await subscriptions.put({ ...HOOK, ...info?.options, timeout: '5s' })
+    const after = await subscriptions.get(id)
+    expect(after?.options).toEqual({ ...shown, timeout: '5s' })
+    expect(after?.withheld).toEqual([])
+
+    await subscriptions.put(HOOK)
+    expect(await subscriptions.get(id)).toMatchObject({ options: { proof: 'echo' }, withheld: [] })
   })
 })
 

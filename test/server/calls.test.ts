@@ -35,6 +35,27 @@ describe('a call that nearly is one shows how it is to be written', () => {
   })
 })
 
+describe('options that nearly are', () => {
+  it('a port that is a text, as it is in the environment', async () => {
+    const listening = CallbackServer.listen({ port: '3000' as unknown as number, store: 'memory:' })
+    await expect(listening).rejects.toThrow(InvalidOptionsError)
+    await expect(listening).rejects.toThrow('got the text "3000", of which Number(…) makes one')
+    await expect(CallbackServer.listen({ port: 1.5, store: 'memory:' })).rejects.toThrow('65535; got 1.5')
+  })
+
+  it('none at all for open', async () => {
+    const opening = CallbackServer.open(...([] as unknown as Parameters<typeof CallbackServer.open>))
+    await expect(opening).rejects.toThrow(InvalidOptionsError)
+    await expect(opening).rejects.toThrow('CallbackServer.open needs a publicUrl')
+  })
+
+  it('a text where an object belongs is said in a sentence', async () => {
+    await using bench = await openTestServer()
+    const put = bench.server.subscriptions.put('book.*' as unknown as { topic: string; url: string })
+    await expect(put).rejects.toThrow('The options of a subscription must be an object')
+  })
+})
+
 it.each(stores)('two URLs at one host under one key are told apart (%s)', async (_, place) => {
   await using bench = await openTestServer({ store: place(), fetch: async () => new Response() })
   await bench.server.send('order/7', { to: 'https://shop.example/a', body: 1 })

@@ -26,6 +26,8 @@ describe('publishing', () => {
     server.publish({ to: async () => [endpoint] as const })
     // @ts-expect-error whom it is for is missing
     server.publish({ body: 1 })
+    // @ts-expect-error it is for one or the other
+    server.publish({ topic: 't', to: ['app'] })
     // @ts-expect-error a single target is what send is for
     server.publish({ to: 'app' })
     // @ts-expect-error a path belongs to a message to one
@@ -94,6 +96,11 @@ describe('a subscription', () => {
       'active' | 'unproven' | 'paused' | 'failing' | 'retired'
     >()
     expectTypeOf<SubscriptionInfo>().not.toHaveProperty('secret')
+    for (const name of ['secret', 'auth', 'headers', 'tls'] as const) {
+      expectTypeOf<SubscriptionInfo['options']>().not.toHaveProperty(name)
+    }
+    const { id, topic, url, options } = {} as SubscriptionInfo
+    server.subscriptions.put({ id, topic, url, ...options, timeout: '5s' })
     expectTypeOf(server.topics.list()).toEqualTypeOf<AsyncIterable<TopicInfo>>()
   })
 })
@@ -107,6 +114,17 @@ describe('the history', () => {
     expectTypeOf(server.deliveries.attempts({ after: 'c' })).toEqualTypeOf<AsyncIterable<AttemptInfo>>()
     // @ts-expect-error there is no such state
     server.deliveries.list({ status: 'lost' })
+    const seen = undefined as string | undefined
+    server.deliveries.list({ after: seen, endpoint })
+    server.deliveries.dead({ after: seen, endpoint: 'app' })
+    server.deliveries.attempts({ after: seen, deliveryId: 'dlv_1' })
+    expectTypeOf<DeliveryInfo['createdAt']>().toEqualTypeOf<Date>()
+    // @ts-expect-error a variable that has nothing is no filter
+    server.deliveries.list({ subscription: seen })
+    // @ts-expect-error an instant is no duration
+    server.deliveries.list({ since: '1d' })
+    // @ts-expect-error of one delivery there is one death
+    server.deliveries.dead({ deliveryId: 'dlv_1' })
     // @ts-expect-error a stream has one direction
     server.deliveries.dead({ newest: true })
   })
