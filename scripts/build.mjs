@@ -34,6 +34,7 @@ export function ensureBuilt({ types = false, force = false } = {}) {
     const sources = hashSources()
     if (!force && isCurrent(sources, types)) return 'current'
 
+    console.error(`Building dist${types ? ', with its types' : ''} (tsup) …`)
     const { build } = await import('tsup')
     mkdirSync(cache, { recursive: true })
     rmSync(stampFile, { force: true })

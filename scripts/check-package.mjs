@@ -1,15 +1,16 @@
 // The package as others get it: packed, installed into an empty folder, then used.
 //
-//   1. Every file that package.json names is in it, the thread's as well, which the store could do without.
+//   1. Every file that package.json names is in it, the thread's as well, which the store could do without; and what its
+//      pages link to.
 //   2. Every public name of every subpath can be imported from JavaScript, and its types name the same values.
 //   3. Every public name compiles in TypeScript, as Node and as bundlers resolve it, with our types checked as well.
 //   4. A callback comes through: in memory without the optional driver, then in an SQLite file with what there is.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import { root } from './root.mjs'
 
@@ -121,12 +122,16 @@ try {
     if (!existsSync(join(folder, 'node_modules', name, file))) throw new Error(`the package lacks ${file}`)
   }
 
-  const links = readFileSync(join(folder, 'node_modules', name, 'README.md'), 'utf8').matchAll(
-    /\]\((?!https?:|#)([^)#\s]+)/g,
-  )
-  for (const [, link = ''] of links) {
-    if (!existsSync(join(folder, 'node_modules', name, link)))
-      throw new Error(`README.md links to ${link}, which the package lacks`)
+  const installed = join(folder, 'node_modules', name)
+  const pages = readdirSync(join(installed, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.md'))
+    .map(file => join('docs', file))
+  for (const page of ['README.md', ...pages]) {
+    const links = readFileSync(join(installed, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)
+    for (const [, link = ''] of links) {
+      if (!existsSync(join(installed, dirname(page), link)))
+        throw new Error(`${page} links to ${link}, which the package lacks`)
+    }
   }
 
   const surface = subpaths.map(readNames)
