@@ -30,7 +30,7 @@ const arrows = {
 /** Each library has one home. (check-arrows.mjs holds this too for one that is loaded by a name in quotes.) */
 const homes = {
   undici: 'src/sender/transport\\.ts$',
-  'ipaddr.js': 'src/sender/',
+  'ipaddr.js': 'src/core/ip-ranges\\.ts$',
   devalue: 'src/model/value\\.ts$',
   'p-timeout': 'src/',
   pg: 'src/store/postgres/',

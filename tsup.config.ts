@@ -4,6 +4,7 @@ const subpaths = {
   index: 'src/index.ts',
   sqlite: 'src/store/sqlite/sqlite.ts',
   postgres: 'src/store/postgres/postgres.ts',
+  verify: 'src/verify/verify.ts',
   testing: 'src/testing/testing.ts',
 }
 

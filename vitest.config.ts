@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^longline$/, replacement: file('src/index.ts') },
       { find: /^longline\/sqlite$/, replacement: file('src/store/sqlite/sqlite.ts') },
       { find: /^longline\/postgres$/, replacement: file('src/store/postgres/postgres.ts') },
+      { find: /^longline\/verify$/, replacement: file('src/verify/verify.ts') },
       { find: /^longline\/testing$/, replacement: file('src/testing/testing.ts') },
     ],
   },

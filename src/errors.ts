@@ -167,6 +167,20 @@ export class MalformedContentError extends LonglineError<'malformed_content'> {
   }
 }
 
+/** A request does not come from whom it should. The message says why, for the operator: its sender is told nothing. */
+export class VerificationError extends LonglineError<'not_verified'> {
+  constructor(message: string) {
+    super('not_verified', message)
+  }
+}
+
+/** What is needed to verify a request, such as the keys of its sender, is out of reach: neither good nor bad, it may come again. */
+export class VerificationUnavailableError extends LonglineError<'verification_unavailable'> {
+  constructor(message: string, options?: ErrorOptions) {
+    super('verification_unavailable', message, { ...options, retryable: true })
+  }
+}
+
 /** The call itself is wrong: thrown at once, before anything is done. */
 export class InvalidOptionsError extends LonglineError<'invalid_options'> {
   constructor(message: string, options?: ErrorOptions) {
@@ -245,6 +259,8 @@ const names = {
   UnstorableValueError,
   InvalidInputError,
   MalformedContentError,
+  VerificationError,
+  VerificationUnavailableError,
   InvalidOptionsError,
   EndpointRefusedError,
   LeaseLostError,

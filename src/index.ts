@@ -26,8 +26,10 @@ export {
   TimeoutError,
   UnscopedCallError,
   UnstorableValueError,
+  VerificationError,
+  VerificationUnavailableError,
 } from './errors.js'
-export type { Answer, ChildOptions, Source, Verdict, Verify } from './model/code.js'
+export type { Answer, ChildOptions, Handshake, Source, Verdict, Verify } from './model/code.js'
 export type {
   EndpointOptions,
   OAuth2,

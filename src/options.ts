@@ -4,7 +4,7 @@ import { type Clock, systemClock } from './core/clock.js'
 import { type Duration, toMs } from './core/duration.js'
 import { checkOptionNames } from './core/option-names.js'
 import { InvalidOptionsError } from './errors.js'
-import type { ChildOptions, Page, Respond, Verify } from './model/code.js'
+import type { ChildOptions, Handshake, Page, Respond, Verify } from './model/code.js'
 import type { RawRequest, Received } from './model/received.js'
 import type { CallbackMethod } from './model/receiver.js'
 import type { Store } from './store/store.js'
@@ -29,7 +29,7 @@ export const DEFAULTS = {
   lingerMs: SECOND,
   /** How much of a body that nobody wants is read, so that its connection can be used again. */
   discardedBytes: 4 * 1024,
-  /** How long a verifier, a schema or a page may take over one request. */
+  /** How long a verifier, a handshake, a schema or a page may take over one request. */
   codeTimeoutMs: 10 * SECOND,
   /** `Retry-After`, when nothing can be accepted at all, and when a mailbox is full. */
   unavailableRetryMs: 5 * SECOND,
@@ -159,12 +159,14 @@ export interface SourceOptions<T> {
   respond?: Respond<T>
   /** How long a sender is kept waiting for its answer before it reads `202`. Default 10 s. */
   respondTimeout?: Duration
+  /** Questions a provider asks before it sends, answered without consuming anything: `handshakes` has those of six. */
+  handshake?: Handshake
   /** What a person sees who opens the URL, also when it is closed or expired. Consumes nothing. */
   page?: Page
 }
 
 /**
- * `verify`, `dedupe` and `respond` given here, and not by `from`, mean `503` after a restart until this `spawn` has
+ * `verify`, `dedupe`, `respond` and `handshake` given here, and not by `from`, mean `503` after a restart until this `spawn` has
  * run again; `schema` is then applied when the callback is read, and `page` answers `405`. One or the other: inline
  * `verify` beside `from` is an error.
  */

@@ -1,22 +1,22 @@
 import { createId } from '../core/ids.js'
 import { within } from '../core/within.js'
-import { encodeHeaders, type RawRequest, StoredCallback } from '../model/received.js'
-import type { ReceiverRecord } from '../model/receiver.js'
+import { encodeHeaders, StoredCallback } from '../model/received.js'
+import { namesOf, type ReceiverRecord } from '../model/receiver.js'
 import { DEFAULTS, type Observation, type ServerSettings } from '../options.js'
 import type { AcceptInput, AcceptOutcome } from '../store/receiving.js'
 import type { StoreSession } from '../store/store.js'
-import { type Judgement, judge } from '../verify/verdict.js'
 import type { IntakeRules } from './answering.js'
 import type { Answers, Unanswered } from './answers.js'
 import { findDeliveryId } from './delivery-id.js'
 import { type Inspection, inspect } from './inspection.js'
 import { problem, retryLater } from './problem.js'
-import { toPublicUrl, UnacceptedRequest } from './raw-request.js'
+import { UnacceptedRequest } from './raw-request.js'
 import { ReceiverCache } from './receiver-cache.js'
 import { Refusals } from './refusals.js'
 import { ACCEPTED, asDuplicate, type Reply, toStoredAnswer } from './reply.js'
-import { headerOf, type IntakeRequest } from './request.js'
+import { EMPTY_BODY, headerOf, type IntakeRequest } from './request.js'
 import type { Sources } from './sources.js'
+import { type Answered, type Refusal, refusal, UserCode } from './user-code.js'
 
 interface AdmissionParts {
   readonly session: StoreSession
@@ -32,8 +32,8 @@ type Judged =
   | { readonly type: 'replied'; readonly reply: Reply }
   /** The settings were out of date: judge by these. */
   | { readonly type: 'stale'; readonly receiver: ReceiverRecord }
-  /** Not to be accepted, by settings that may be out of date; `say` is asked once they are known to be current. */
-  | { readonly type: 'refused'; readonly say: (current: ReceiverRecord) => Reply | Promise<Reply> }
+  | Refusal
+  | Answered
 
 interface Candidate {
   readonly request: IntakeRequest
@@ -48,10 +48,9 @@ interface Candidate {
 /** How often settings may change under one request before its sender is asked to come again. */
 const MOST_ROUNDS = 4
 
-const VERIFIED: Judgement = { ok: true }
-
 // From a request to what its sender reads, in the promised order: token, method, size, signature; then duplicate, ended,
-// content and capacity, which the store judges in one command.
+// content and capacity, which the store judges in one command. A question that a handshake answers gets no further: by GET
+// and OPTIONS not than the token, by the methods of callbacks not than the signature. HEAD asks nothing.
 //
 // Owns:   what is remembered of receivers between requests.
 // Leaves: all that only the receiver's row can know to the store, and waiting for answers to `Answers`.
@@ -63,11 +62,13 @@ const VERIFIED: Judgement = { ok: true }
 export class Admission {
   readonly #parts: AdmissionParts
   readonly #refusals: Refusals
+  readonly #code: UserCode
   readonly #cache = new ReceiverCache(DEFAULTS.cachedReceivers)
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts
     this.#refusals = new Refusals(parts.settings)
+    this.#code = new UserCode(parts.settings, this.#refusals)
   }
 
   /** `undefined`: nobody receives here, and nothing of the request has been read. */
@@ -92,7 +93,9 @@ export class Admission {
       const judgedVersion: number = receiver.version
       if (!current) receiver = await this.#find(token)
       current = true
-      if (receiver?.version === judgedVersion) return this.#refused(await judged.say(receiver), receiver)
+      if (receiver?.version !== judgedVersion) continue
+      if (judged.type === 'asked') return this.#answered(judged.reply, receiver)
+      return this.#refused(await judged.say(receiver), receiver)
     }
     const reply = receiver === undefined ? problem('not-found') : retryLater('unavailable')
     return this.#refused(reply, receiver)
@@ -122,6 +125,13 @@ export class Admission {
     if (rules === undefined) return refusal(current => this.#refusals.notLoaded(current))
 
     const { method, rawHeaders } = request
+    const { handshake } = rules
+    const asksAlone = method === 'GET' || method === 'OPTIONS'
+    if (handshake !== undefined && asksAlone) {
+      const shown = this.#code.show(rules, request, EMPTY_BODY)
+      const asked = shown instanceof UnacceptedRequest ? await this.#code.ask(handshake, shown) : shown
+      if (asked !== undefined) return asked
+    }
     if (!rules.methods.some(taken => taken === method))
       return refusal(now => this.#refusals.visit(request, rules, now))
 
@@ -129,44 +139,25 @@ export class Admission {
     const body = tooLarge ? 'too_large' : await request.readBody(rules.maxBodyBytes)
     if (typeof body === 'string') return refusal(() => this.#refusals.withoutBody(body))
 
-    const broken = (what: 'publicUrl' | 'verify' | 'dedupe', error: unknown) =>
-      refusal(current => this.#refusals.broken(what, current, error))
-    let url = ''
-    try {
-      if (rules.verify.length > 0 || rules.dedupe !== undefined) url = toPublicUrl(settings, request)
-    } catch (error) {
-      return broken('publicUrl', error)
-    }
-    const raw = new UnacceptedRequest(request, url, body)
-    let verdict: Judgement
-    try {
-      const judging = this.#verify(rules, raw)
-      verdict = judging instanceof Promise ? await judging : judging
-    } catch (error) {
-      return broken('verify', error)
-    }
-    if (!verdict.ok) {
-      const { reason } = verdict
-      return refusal(current => this.#refusals.notVerified(current, reason))
+    const raw = this.#code.show(rules, request, body)
+    if (!(raw instanceof UnacceptedRequest)) return raw
+    const verifying = this.#code.verify(rules, raw)
+    const verdict = verifying instanceof Promise ? await verifying : verifying
+    if (verdict.type === 'refused') return verdict
+    if (handshake !== undefined && !asksAlone) {
+      const asked = await this.#code.ask(handshake, raw)
+      if (asked !== undefined) return asked
     }
     let deliveryId: string | undefined
     try {
       deliveryId = findDeliveryId(rules.dedupe, { rawHeaders, raw, verified: verdict.deliveryId })
     } catch (error) {
-      return broken('dedupe', error)
+      return this.#code.broken('dedupe', error)
     }
     const { clock } = settings
     const inspecting = inspect(headerOf(rawHeaders, 'content-type'), body, { schema: rules.schema, clock })
     const content = inspecting instanceof Promise ? await inspecting : inspecting
     return await this.#accept({ request, receiver, rules, callbackId, body, deliveryId, content })
-  }
-
-  /** @throws TimeoutError when the verifiers do not come to an end. */
-  #verify({ verify }: IntakeRules, raw: RawRequest): Judgement | Promise<Judgement> {
-    if (verify.length === 0) return VERIFIED
-    const judging = judge(verify, raw)
-    if (!(judging instanceof Promise)) return judging
-    return within(this.#parts.settings.clock, DEFAULTS.codeTimeoutMs, 'verify', judging)
   }
 
   async #accept(candidate: Candidate): Promise<Judged> {
@@ -264,6 +255,19 @@ export class Admission {
     }
   }
 
+  /** To a question. Nothing has been accepted. */
+  #answered(reply: Reply, receiver: ReceiverRecord): Reply {
+    if (receiver.state !== 'open') return this.#refused(problem('receiver-ended'), receiver)
+    const { settings, observe } = this.#parts
+    const { status } = reply
+    settings.logger.debug(
+      { ...namesOf(receiver), status },
+      'a question of a sender was answered by the handshake',
+    )
+    observe({ type: 'handshake.answered', at: new Date(this.#now()), receiverId: receiver.id, status })
+    return reply
+  }
+
   #final(reply: Reply, receiver: ReceiverRecord | undefined): Judged {
     return { type: 'replied', reply: this.#refused(reply, receiver) }
   }
@@ -284,10 +288,6 @@ export class Admission {
   #now(): number {
     return this.#parts.settings.clock.now()
   }
-}
-
-function refusal(say: (current: ReceiverRecord) => Reply | Promise<Reply>): Judged {
-  return { type: 'refused', say }
 }
 
 function toUnanswered(accepted: {

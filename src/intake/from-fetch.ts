@@ -7,6 +7,7 @@ import type { Route } from './route.js'
 /** A request of the fetch standard. The same promises hold as for one of `node:http`. */
 export class FetchRequest implements IntakeRequest {
   readonly route: Route
+  readonly remoteAddress = undefined
   readonly #request: Request
   readonly #deadlines: Deadlines
   readonly #chunks: Uint8Array[] = []

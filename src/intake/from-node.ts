@@ -40,6 +40,10 @@ export class NodeRequest implements IntakeRequest {
     return httpVersionMajor < 2 ? rawHeaders : withoutPseudoHeaders(rawHeaders)
   }
 
+  get remoteAddress(): string | undefined {
+    return this.#message.socket.remoteAddress
+  }
+
   get gone(): boolean {
     return isGone(this.#response)
   }

@@ -4,16 +4,22 @@ import type { IntakeRequest } from './request.js'
 
 /** A request for verifiers and `dedupe`, made only when there are any; its parts are parsed when they are asked for. */
 export class UnacceptedRequest implements RawRequest {
+  readonly receivedAt: Date
   readonly url: string
+  readonly remoteAddress: string | undefined
   readonly #request: IntakeRequest
   readonly #body: Uint8Array
   #headers: Headers | undefined
   #query: URLSearchParams | undefined
 
-  /** `url` is the one under which the sender called. */
-  constructor(request: IntakeRequest, url: string, body: Uint8Array) {
+  constructor(
+    request: IntakeRequest,
+    { receivedAt, url, body }: { readonly receivedAt: Date; readonly url: string; readonly body: Uint8Array },
+  ) {
     this.#request = request
+    this.receivedAt = receivedAt
     this.url = url
+    this.remoteAddress = request.remoteAddress // now: of a sender that has left it is not known any more
     this.#body = body
   }
 

@@ -8,7 +8,7 @@ import { type GivenCode, sourceOptionNames, toCount, toGivenCode, toSourceNumber
 
 const receiverOptionNames = ['from', 'ttl', 'capacity', 'reopen', ...sourceOptionNames]
 
-const inlineNames: readonly InlineCode[] = ['verify', 'dedupe', 'respond']
+const inlineNames: readonly InlineCode[] = ['verify', 'dedupe', 'respond', 'handshake']
 
 /**
  * What a `spawn` changes in the store, and the code that stays in the process.

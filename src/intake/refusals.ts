@@ -1,5 +1,5 @@
 import { within } from '../core/within.js'
-import { TimeoutError } from '../errors.js'
+import { LonglineError, TimeoutError } from '../errors.js'
 import { namesOf, type ReceiverRecord } from '../model/receiver.js'
 import { DEFAULTS, type ServerSettings } from '../options.js'
 import type { IntakeRules } from './answering.js'
@@ -75,15 +75,15 @@ export class Refusals {
     return content.reply
   }
 
-  /** Code of the user's that threw, or took too long: not the sender's doing, so it may come again. */
+  /** Code of the user's that threw, took too long, or lacks something for now: not the sender's doing, so it may come again. */
   broken(
-    what: 'publicUrl' | 'verify' | 'dedupe' | 'schema' | 'page',
+    what: 'publicUrl' | 'verify' | 'handshake' | 'dedupe' | 'schema' | 'page',
     receiver: ReceiverRecord,
     err: unknown,
   ): Reply {
-    const late = err instanceof TimeoutError
-    const reply = late ? retryLater('unavailable') : problem('internal-error')
-    const happened = late ? 'took too long' : 'threw'
+    const passing = err instanceof LonglineError && err.retryable
+    const reply = passing ? retryLater('unavailable') : problem('internal-error')
+    const happened = err instanceof TimeoutError ? 'took too long' : passing ? 'cannot judge now' : 'threw'
     this.#settings.logger.error(
       { ...namesOf(receiver), err },
       `${what} ${happened}; the sender reads ${reply.status}`,

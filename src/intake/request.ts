@@ -9,6 +9,8 @@ export interface IntakeRequest {
   readonly route: Route
   /** Names and values in turn, as received. */
   readonly rawHeaders: readonly string[]
+  /** Who is at the other end of the connection, where that is known. */
+  readonly remoteAddress: string | undefined
   /**
    * Reads up to `maxBytes`, and not on once there are more. Asked again, with another limit, it goes on where it was:
    * what came is kept.

@@ -20,6 +20,7 @@ export const sourceOptionNames: readonly string[] = [
   'maxBodyBytes',
   'respond',
   'respondTimeout',
+  'handshake',
   'page',
 ] satisfies (keyof SourceOptions<unknown>)[]
 
@@ -32,13 +33,14 @@ export type GivenCode = Partial<Omit<SourceCode<unknown>, 'verify'>> & {
 
 export function toGivenCode<T>(options: SourceOptions<T>): GivenCode {
   // What these functions are handed went through the schema, so it is a T.
-  const { schema, verify, dedupe, respond, page } = options as SourceOptions<unknown>
+  const { schema, verify, dedupe, respond, handshake, page } = options as SourceOptions<unknown>
   if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
     throw new InvalidOptionsError(
       'schema must be a Standard Schema, such as those of zod, valibot or arktype',
     )
   }
   checkFunction(dedupe, 'dedupe')
+  checkFunction(handshake, 'handshake')
   checkFunction(page, 'page')
   toAnswering(respond)
   return {
@@ -46,6 +48,7 @@ export function toGivenCode<T>(options: SourceOptions<T>): GivenCode {
     ...(verify === undefined ? {} : { verify: toVerifyList(verify) }),
     ...(dedupe === undefined ? {} : { dedupe }),
     ...(respond === undefined ? {} : { respond }),
+    ...(handshake === undefined ? {} : { handshake }),
     ...(page === undefined ? {} : { page }),
   }
 }

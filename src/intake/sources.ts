@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 as Schema } from '@standard-schema/spec'
 import { checkKey } from '../core/bytes.js'
 import { checkOptionNames } from '../core/option-names.js'
+import { InvalidOptionsError } from '../errors.js'
 import type { Rules, Source, SourceCode } from '../model/code.js'
 import type { ReceiverRecord } from '../model/receiver.js'
 import { DEFAULTS, type SourceOptions } from '../options.js'
@@ -49,6 +50,12 @@ export class Sources {
   declare<T = unknown>(name: string, options: SourceOptions<T>): Source<T> {
     checkKey(name, 'The name of a source')
     checkOptionNames(options, sourceOptionNames, `The source '${name}'`)
+    // A check that is missing by accident must not leave the door open.
+    if (Object.hasOwn(options, 'verify') && options.verify === undefined) {
+      throw new InvalidOptionsError(
+        `The source '${name}': verify is undefined; leave it out, or write null for no check`,
+      )
+    }
     const { verify, ...code } = toGivenCode(options)
     this.#declared.set(name, { code: { ...code, verify: verify ?? [] }, numbers: toSourceNumbers(options) })
     return Object.freeze({ name })
@@ -122,6 +129,7 @@ function toRules(
   // A source that was given later takes the place of an inline verifier: what counts is what the settings say.
   const dedupe = inline.includes('dedupe') ? attached.dedupe : declared.dedupe
   const respond = inline.includes('respond') ? attached.respond : declared.respond
+  const handshake = inline.includes('handshake') ? attached.handshake : declared.handshake
   const schema = attached.schema ?? declared.schema
   const page = attached.page ?? declared.page
   return {
@@ -131,6 +139,7 @@ function toRules(
     ...(schema === undefined ? {} : { schema }),
     ...(dedupe === undefined ? {} : { dedupe }),
     ...(respond === undefined ? {} : { respond }),
+    ...(handshake === undefined ? {} : { handshake }),
     ...(page === undefined ? {} : { page }),
   }
 }

@@ -17,6 +17,13 @@ export type Answer =
   | Response
   | { readonly status?: number; readonly headers?: Record<string, string>; readonly body?: Payload }
 
+/**
+ * A question that a provider asks before it sends, such as whether this URL is ours. What it returns is the answer, and nothing
+ * is stored; `undefined` says that it is no such question. It throws a `VerificationError` at somebody who has not shown who it
+ * is: `401`. Any other error is a mistake of its own: `500`.
+ */
+export type Handshake = (request: RawRequest) => Answer | undefined | Promise<Answer | undefined>
+
 /** What a person sees who opens the URL. */
 export type Page = (visit: {
   readonly request: Request
@@ -32,6 +39,7 @@ export interface SourceCode<T> {
   readonly verify: readonly Verify[]
   readonly dedupe?: (request: RawRequest) => string | undefined
   readonly respond?: Respond<T>
+  readonly handshake?: Handshake
   readonly page?: Page
 }
 

@@ -1,3 +1,4 @@
+import { MIMEType } from 'node:util'
 import { toText } from '../core/bytes.js'
 import { MalformedContentError } from '../errors.js'
 
@@ -13,7 +14,7 @@ const MOST_FIELDS = 10_000
 export function readContent(contentType: string | undefined, bytes: Uint8Array): unknown | Promise<unknown> {
   const mediaType = mediaTypeOf(contentType)
   if (isJson(contentType)) return bytes.length === 0 ? undefined : readJson(bytes)
-  if (mediaType === 'application/x-www-form-urlencoded') return readUrlEncoded(bytes)
+  if (isUrlEncoded(contentType)) return readUrlEncoded(bytes)
   if (mediaType === 'multipart/form-data') return readForm(contentType, bytes).then(form => toFields(form))
   if (mediaType.startsWith('text/')) return toText(bytes)
   return mediaType === '' && bytes.length === 0 ? undefined : bytes
@@ -29,18 +30,30 @@ export function readJson(bytes: Uint8Array): unknown {
 }
 
 function readUrlEncoded(bytes: Uint8Array): Record<string, unknown> {
-  checkFieldCount(countFields(bytes))
+  checkCount(countFields(bytes), MOST_FIELDS)
   return toFields(new URLSearchParams(toText(bytes)))
 }
 
 export async function readForm(contentType: string | undefined, bytes: Uint8Array): Promise<FormData> {
-  if (mediaTypeOf(contentType) === 'multipart/form-data') checkFieldCount(countParts(contentType, bytes))
-  const headers: Record<string, string> = contentType === undefined ? {} : { 'content-type': contentType }
+  checkFieldCount(contentType, bytes, MOST_FIELDS)
+  const type = toFormType(contentType)
+  const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type }
   try {
     return await new Response(new Uint8Array(bytes), { headers }).formData()
   } catch {
     throw new MalformedContentError('the body is not a valid form')
   }
+}
+
+/**
+ * Counts the fields of a form of either kind without reading it; nothing else has any.
+ *
+ * @throws MalformedContentError for a form of more than `most`.
+ */
+export function checkFieldCount(contentType: string | undefined, bytes: Uint8Array, most: number): void {
+  if (isUrlEncoded(contentType)) checkCount(countFields(bytes), most)
+  const boundary = boundaryOf(contentType)
+  if (boundary !== undefined) checkCount(countParts(boundary, bytes), most)
 }
 
 function toFields(entries: Iterable<[string, unknown]>): Record<string, unknown> {
@@ -55,10 +68,8 @@ function toFields(entries: Iterable<[string, unknown]>): Record<string, unknown>
   )
 }
 
-function checkFieldCount(count: number): void {
-  if (count > MOST_FIELDS) {
-    throw new MalformedContentError(`the body is a form of more than ${MOST_FIELDS} fields`)
-  }
+function checkCount(count: number, most: number): void {
+  if (count > most) throw new MalformedContentError(`the body is a form of more than ${most} fields`)
 }
 
 /** Fields stand between ampersands; where there is nothing in between, there is none. */
@@ -74,15 +85,31 @@ function countFields(bytes: Uint8Array): number {
 }
 
 /** Each part but the first begins with a line that holds the boundary, and the last one ends with it. */
-function countParts(contentType: string | undefined, bytes: Uint8Array): number {
-  const [, quoted, plain] = /;\s*boundary=(?:"([^"]+)"|([^\s";]+))/i.exec(contentType ?? '') ?? []
-  const boundary = quoted ?? plain
-  if (boundary === undefined) return 0
+function countParts(boundary: string, bytes: Uint8Array): number {
   const delimiter = Buffer.from(`\r\n--${boundary}`)
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   let count = 0
   for (let at = text.indexOf(delimiter); at >= 0; at = text.indexOf(delimiter, at + delimiter.length)) count++
   return count
+}
+
+/** `undefined` where there is none: what says no boundary cannot be read as a form of parts. */
+function boundaryOf(contentType: string | undefined): string | undefined {
+  if (mediaTypeOf(contentType) !== 'multipart/form-data') return undefined
+  try {
+    return new MIMEType(contentType ?? '').params.get('boundary') ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The parser is told the boundary that was counted, and not to find one of its own in the header. */
+function toFormType(contentType: string | undefined): string | undefined {
+  const boundary = boundaryOf(contentType)
+  if (boundary === undefined) return contentType
+  const type = new MIMEType('multipart/form-data')
+  type.params.set('boundary', boundary)
+  return String(type)
 }
 
 function mediaTypeOf(contentType: string | undefined): string {
@@ -96,4 +123,8 @@ export function isJson(contentType: string | undefined): boolean {
   return (
     mediaType === 'application/json' || (mediaType.startsWith('application/') && mediaType.endsWith('+json'))
   )
+}
+
+export function isUrlEncoded(contentType: string | undefined): boolean {
+  return mediaTypeOf(contentType) === 'application/x-www-form-urlencoded'
 }

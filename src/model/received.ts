@@ -25,9 +25,15 @@ export interface Received<T> {
   formData(): Promise<FormData>
 }
 
-/** A request before it is accepted: what a verifier or a `dedupe` function sees. */
-export type RawRequest = Pick<Received<unknown>, 'method' | 'path' | 'query' | 'headers' | 'bytes'> & {
+/** A request before it is accepted: what a verifier, a handshake or a `dedupe` function sees. */
+export type RawRequest = Pick<
+  Received<unknown>,
+  'receivedAt' | 'method' | 'path' | 'query' | 'headers' | 'bytes'
+> & {
+  /** The one under which the sender called. */
   readonly url: string
+  /** Who is at the other end of the connection: the sender, or a proxy. Unknown where requests come by `server.fetch`. */
+  readonly remoteAddress?: string | undefined
 }
 
 /** A stored callback, read on demand: headers and query are parsed when somebody asks for them. */

@@ -1,7 +1,7 @@
 export type ReceiverState = 'open' | 'closed' | 'expired'
 
 /** Code that a `spawn` brought along itself, and without which no request to that receiver can be judged (P9). */
-export type InlineCode = 'verify' | 'dedupe' | 'respond'
+export type InlineCode = 'verify' | 'dedupe' | 'respond' | 'handshake'
 
 export type CallbackMethod = 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'GET'
 

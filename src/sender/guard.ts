@@ -1,5 +1,11 @@
-import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
+import {
+  type IpAddress,
+  type IpRange,
+  isV6,
+  isWithin,
+  parseIpAddress,
+  parseIpRange,
+} from '../core/ip-ranges.js'
 import { InvalidOptionsError } from '../errors.js'
 
 // Which addresses a message may go to. It judges text and numbers only: who resolves a name or opens a socket asks it
@@ -17,23 +23,18 @@ export interface GuardOptions {
   readonly development: () => boolean
 }
 
-type Address = ipaddr.IPv4 | ipaddr.IPv6
-type Range = readonly [Address, number]
-
 /** Where cloud providers hand out a machine's credentials. */
-const metadata = new Set(
-  [
-    '169.254.169.254',
-    '169.254.170.2',
-    '169.254.170.23',
-    '100.100.100.200',
-    '168.63.129.16',
-    '192.0.0.192',
-    'fd00:ec2::254',
-    'fd00:ec2::23',
-    'fd20:ce::254',
-  ].map(address => ipaddr.parse(address).toString()),
-)
+const metadata = toRanges([
+  '169.254.169.254/32',
+  '169.254.170.2/32',
+  '169.254.170.23/32',
+  '100.100.100.200/32',
+  '168.63.129.16/32',
+  '192.0.0.192/32',
+  'fd00:ec2::254/128',
+  'fd00:ec2::23/128',
+  'fd20:ce::254/128',
+])
 
 /** The ranges that `allowPrivate: true` opens, in words. What is neither here nor public is `reserved`. */
 const privateRanges: Readonly<Record<string, string>> = {
@@ -53,12 +54,12 @@ const otherRanges: Readonly<Record<string, string>> = {
   teredo: 'the address of a tunnel',
 }
 
-const globalUnicast = ipaddr.IPv6.parseCIDR('2000::/3')
-const nat64 = ipaddr.IPv6.parseCIDR('64:ff9b::/96')
+const globalUnicast = toRanges(['2000::/3'])
+const nat64 = toRanges(['64:ff9b::/96'])
 
 export class Guard {
   readonly #all: boolean
-  readonly #listed: readonly Range[]
+  readonly #listed: readonly IpRange[]
   readonly #development: () => boolean
 
   /** @throws InvalidOptionsError when `allowPrivate` lists something that is not a range. */
@@ -70,10 +71,10 @@ export class Guard {
 
   /** Why nothing is sent to this IP address, in words (`a loopback address`); `undefined` when it may be. */
   judge(text: string): string | undefined {
-    if (isIP(text) === 0) return 'not an IP address'
     const address = parse(text)
-    if (this.#listed.some(range => contains(range, address))) return undefined
-    if (metadata.has(address.toString())) return 'the address of a metadata service'
+    if (address === undefined) return 'not an IP address'
+    if (isWithin(address, this.#listed)) return undefined
+    if (isWithin(address, metadata)) return 'the address of a metadata service'
 
     const range = isPublic(address) ? 'unicast' : rangeOf(address)
     if (range === 'unicast') return undefined
@@ -89,7 +90,7 @@ export class Guard {
    */
   judgeHost(hostname: string): string | undefined {
     const host = hostname.replace(/^\[(.*)\]$/, '$1')
-    if (isIP(host) !== 0) return this.judge(host)
+    if (parse(host) !== undefined) return this.judge(host)
     if (!isLocalName(host)) return undefined
     return this.judge('127.0.0.1') === undefined || this.judge('::1') === undefined
       ? undefined
@@ -100,56 +101,39 @@ export class Guard {
 /** A name or literal that means this machine. */
 export function isLoopbackHost(hostname: string): boolean {
   const host = hostname.replace(/^\[(.*)\]$/, '$1')
-  return isIP(host) === 0 ? isLocalName(host) : parse(host).range() === 'loopback'
+  const address = parse(host)
+  return address === undefined ? isLocalName(host) : address.range() === 'loopback'
 }
 
 function isLocalName(host: string): boolean {
   return /^(.*\.)?localhost\.?$/i.test(host)
 }
 
-function toRanges(list: readonly string[]): Range[] {
+function toRanges(list: readonly string[]): readonly IpRange[] {
   if (!Array.isArray(list)) {
     throw new InvalidOptionsError("allowPrivate must be true, false, or a list such as ['10.0.0.0/8']")
   }
   return list.map(text => {
-    try {
-      const [address, bits] = ipaddr.parseCIDR(text)
-      return [address, bits]
-    } catch {
-      throw new InvalidOptionsError(
-        `allowPrivate holds ${JSON.stringify(text)}, which is not a range: write an address and its bits, such as '10.0.0.0/8' or 'fd12::/16'`,
-      )
-    }
+    const range = parseIpRange(text)
+    if (range !== undefined) return range
+    throw new InvalidOptionsError(
+      `allowPrivate holds ${JSON.stringify(text)}, which is not a range: write an address and its bits, such as '10.0.0.0/8' or 'fd12::/16'`,
+    )
   })
 }
 
-/** The address behind the text: of one inside another (`::ffff:10.0.0.1`, `64:ff9b::10.0.0.1`) the inner one. */
-function parse(text: string): Address {
-  const address = ipaddr.parse(inHexadecimals(text))
-  if (!isV6(address)) return address
-  if (address.isIPv4MappedAddress()) return address.toIPv4Address()
-  return address.match(nat64) ? new ipaddr.IPv4(address.toByteArray().slice(-4)) : address
+/** Of an address that a NAT64 makes into another one (`64:ff9b::10.0.0.1`) that other one. */
+function parse(text: string): IpAddress | undefined {
+  const address = parseIpAddress(text)
+  if (address === undefined || !isWithin(address, nat64)) return address
+  return parseIpAddress(address.toByteArray().slice(-4).join('.'))
 }
 
-/** The parser takes `::8.8.8.8` for a mapped address, which it is not. Without dots there is nothing to mistake. */
-function inHexadecimals(text: string): string {
-  const [address = ''] = text.split('%')
-  return isIP(address) === 6 ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address
+function isPublic(address: IpAddress): boolean {
+  return address.range() === 'unicast' && (!isV6(address) || isWithin(address, globalUnicast))
 }
 
-function isPublic(address: Address): boolean {
-  return address.range() === 'unicast' && (!isV6(address) || address.match(globalUnicast))
-}
-
-function rangeOf(address: Address): string {
+function rangeOf(address: IpAddress): string {
   const range = address.range()
   return range === 'unicast' ? 'reserved' : range
-}
-
-function contains([base, bits]: Range, address: Address): boolean {
-  return base.kind() === address.kind() && address.match(base, bits)
-}
-
-function isV6(address: Address): address is ipaddr.IPv6 {
-  return address.kind() === 'ipv6'
 }

@@ -1,13 +1,7 @@
-import {
-  createHmac,
-  createPrivateKey,
-  createPublicKey,
-  createSecretKey,
-  type KeyObject,
-  sign,
-} from 'node:crypto'
+import { createHmac, type KeyObject, sign } from 'node:crypto'
 import { randomBytes } from '../core/clock.js'
 import { InvalidOptionsError } from '../errors.js'
+import { PRIVATE, PUBLIC, SYMMETRIC, toPrivateKey, toSymmetricKey } from '../model/signing-secret.js'
 import type { HeaderList } from './headers.js'
 
 // Signatures of what we send, as Standard Webhooks has them (https://www.standardwebhooks.com, specification 1.0).
@@ -25,17 +19,7 @@ export interface SigningKey {
 /** What `toSignatureHeaders` may hold. */
 export const signatureHeaderNames: readonly string[] = ['webhook-timestamp', 'webhook-signature']
 
-const SYMMETRIC = 'whsec_'
-const PRIVATE = 'whsk_'
-const PUBLIC = 'whpk_'
-
-/** What the specification allows: 192 to 512 bits. */
-const SHORTEST_BYTES = 24
-const LONGEST_BYTES = 64
 const NEW_BYTES = 32
-
-/** What comes before the 32 bytes of an ed25519 private key in its PKCS #8 form (RFC 8410). */
-const pkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 /**
  * The keys of one secret or several. As in the reference library, a symmetric secret may come without its prefix. `unsigned`:
@@ -94,51 +78,6 @@ function toSigningKey(secret: unknown, what: string): SigningKey {
   if (secret.startsWith(PUBLIC)) {
     throw new InvalidOptionsError(`${what} is a public key; what signs is the private one, '${PRIVATE}…'`)
   }
-  if (secret.startsWith(PRIVATE)) {
-    return { scheme: 'v1a', key: toPrivateKey(decode(secret.slice(PRIVATE.length), what), what) }
-  }
-  const text = secret.startsWith(SYMMETRIC) ? secret.slice(SYMMETRIC.length) : secret
-  return { scheme: 'v1', key: toSymmetricKey(decode(text, what), what) }
-}
-
-function toSymmetricKey(bytes: Uint8Array, what: string): KeyObject {
-  if (bytes.length >= SHORTEST_BYTES && bytes.length <= LONGEST_BYTES) return createSecretKey(bytes)
-  throw new InvalidOptionsError(
-    `${what} has ${bytes.length} bytes behind its base64; a secret has ${SHORTEST_BYTES} to ${LONGEST_BYTES}`,
-  )
-}
-
-/** A seed of 32 bytes, with or without the 32 of its public part behind it. */
-function toPrivateKey(bytes: Buffer, what: string): KeyObject {
-  if (bytes.length !== 32 && bytes.length !== 64) {
-    throw new InvalidOptionsError(
-      `${what} has ${bytes.length} bytes behind its base64; an ed25519 private key has 32, or 64 with its public part`,
-    )
-  }
-  const key = createPrivateKey({
-    key: Buffer.concat([pkcs8, bytes.subarray(0, 32)]),
-    format: 'der',
-    type: 'pkcs8',
-  })
-  if (bytes.length === 64 && !bytes.subarray(32).equals(publicPartOf(key))) {
-    throw new InvalidOptionsError(`${what} holds a public part that is not that of its private key`)
-  }
-  return key
-}
-
-/** The last 32 bytes of its SPKI form. */
-function publicPartOf(key: KeyObject): Buffer {
-  return createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32)
-}
-
-/** The platform's own decoder passes over whatever it does not know, and would take a typing error for another secret. */
-function decode(text: string, what: string): Buffer {
-  const bytes = Buffer.from(text, 'base64')
-  const unpadded = text.replace(/={1,2}$/, '')
-  if (unpadded === '' || bytes.toString('base64').replace(/=+$/, '') !== unpadded) {
-    throw new InvalidOptionsError(
-      `${what} is not base64; a secret is '${SYMMETRIC}' and 24 to 64 random bytes in base64, with + and /`,
-    )
-  }
-  return bytes
+  if (secret.startsWith(PRIVATE)) return { scheme: 'v1a', key: toPrivateKey(secret, what) }
+  return { scheme: 'v1', key: toSymmetricKey(secret, what) }
 }

@@ -1,3 +1,4 @@
+import { LonglineError } from '../errors.js'
 import type { Verdict, Verify } from '../model/code.js'
 import type { RawRequest } from '../model/received.js'
 
@@ -6,37 +7,61 @@ export type Judgement =
   | { readonly ok: true; readonly deliveryId?: string }
   | { readonly ok: false; readonly reason: string }
 
+/** What the verifiers before have said. */
+interface Heard {
+  readonly reasons: readonly string[]
+  /** What kept one from saying anything. */
+  readonly unable?: LonglineError
+}
+
 /**
  * Asks the verifiers in turn: the first that passes decides. Only `true` or `{ deliveryId }` passes; what forgets to
  * return, returns something else, or throws does not. Without a promise where no verifier needs one.
+ *
+ * @throws what a verifier threw that may go well the next time (`retryable`), where no other passed: a request that could not be
+ * judged is not refused.
  */
 export function judge(verify: readonly Verify[], request: RawRequest): Judgement | Promise<Judgement> {
-  return askNext(verify, request, [])
+  return askNext(verify, request, { reasons: [] })
 }
 
 function askNext(
   [ask, ...others]: readonly Verify[],
   request: RawRequest,
-  reasons: readonly string[],
+  heard: Heard,
 ): Judgement | Promise<Judgement> {
-  if (ask === undefined)
+  const { reasons, unable } = heard
+  if (ask === undefined) {
+    if (unable !== undefined) throw unable
     return { ok: false, reason: reasons.length === 0 ? 'there is no verifier' : reasons.join('; ') }
+  }
   const decide = (verdict: unknown): Judgement | Promise<Judgement> => {
-    if (!isPass(verdict)) return askNext(others, request, [...reasons, describe(verdict)])
+    if (!isPass(verdict))
+      return askNext(others, request, { ...heard, reasons: [...reasons, describe(verdict)] })
     return verdict === true ? { ok: true } : { ok: true, deliveryId: verdict.deliveryId }
   }
-  const fail = (error: unknown) => askNext(others, request, [...reasons, reasonOf(error)])
+  const fail = (error: unknown) =>
+    askNext(
+      others,
+      request,
+      isRetryable(error) ? { unable: error, ...heard } : { ...heard, reasons: [...reasons, reasonOf(error)] },
+    )
   let answered: unknown
   try {
     answered = ask(request)
   } catch (error) {
     return fail(error)
   }
-  return isThenable(answered) ? Promise.resolve(answered).then(decide, fail) : decide(answered)
+  return isPromise(answered) ? Promise.resolve(answered).then(decide, fail) : decide(answered)
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+/** Or something like one: the platform decides what comes of it. */
+function isPromise(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value
+}
+
+function isRetryable(error: unknown): error is LonglineError {
+  return error instanceof LonglineError && error.retryable
 }
 
 function reasonOf(error: unknown): string {

@@ -133,10 +133,10 @@ export const spawning: Area = {
       title: 'remembers which code a spawn brought, and takes a source or a verifier away only when told to',
       async run(trial) {
         await trial.spawn('orders', { brings: ['verify', 'dedupe'] })
-        const kept = await trial.spawn('orders', { brings: ['respond'] })
-        assert.deepEqual(kept.settings.inline, ['dedupe', 'respond', 'verify'])
+        const kept = await trial.spawn('orders', { brings: ['respond', 'handshake'] })
+        assert.deepEqual(kept.settings.inline, ['dedupe', 'handshake', 'respond', 'verify'])
         const bare = await trial.spawn('orders', { dropsVerify: true })
-        assert.deepEqual(bare.settings.inline, ['dedupe', 'respond'])
+        assert.deepEqual(bare.settings.inline, ['dedupe', 'handshake', 'respond'])
         const sourced = await trial.spawn('orders', { source: 'stripe' })
         assert.equal(sourced.settings.source, 'stripe')
         assert.equal((await trial.spawn('orders')).settings.source, 'stripe')
@@ -162,7 +162,11 @@ export const spawning: Area = {
     {
       title: 'receivers and their settings survive a restart',
       async run(trial) {
-        const receiver = await trial.spawn('orders', { source: 'stripe', brings: ['dedupe'], ttlMs: DAY })
+        const receiver = await trial.spawn('orders', {
+          source: 'stripe',
+          brings: ['dedupe', 'handshake'],
+          ttlMs: DAY,
+        })
         await trial.fill(receiver, 'a')
         await trial.restart()
         assert.deepEqual(await trial.find(receiver.token), receiver)
