@@ -9,8 +9,8 @@ import { report } from './sources.mjs'
 
 /** @typedef {Record<string, { resolved?: string, link?: boolean, optionalDependencies?: Record<string, string> }>} Packages */
 
-/** The library's, and that of what it is measured beside. */
-const files = ['package-lock.json', 'bench/rivals/package-lock.json']
+/** The library's, that of what it is measured beside, and that of what changes it on purpose. */
+const files = ['package-lock.json', 'bench/rivals/package-lock.json', 'test/mutation/package-lock.json']
 
 /** @type {string[]} */
 const findings = []

@@ -4,11 +4,12 @@
 //      pages link to.
 //   2. Every public name of every subpath can be imported from JavaScript, and its types name the same values.
 //   3. Every public name compiles in TypeScript, as Node and as bundlers resolve it, with our types checked as well.
-//   4. A callback comes through: in memory without the optional driver, then in an SQLite file with what there is.
+//   4. What verifies needs neither undici nor a driver: longline/verify loads Node's own modules and ipaddr.js, no more.
+//   5. A callback comes through: in memory without the optional driver, then in an SQLite file with what there is.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { createRequire, isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
@@ -94,6 +95,22 @@ function hasFlag(symbol, checker, flag) {
   return !isTypeOnly && (target.flags & flag) !== 0
 }
 
+/**
+ * The modules of others that a file of the package loads, by itself and by its chunks.
+ *
+ * @param {string} file
+ * @param {Set<string>} [seen]
+ * @returns {string[]}
+ */
+function listForeign(file, seen = new Set()) {
+  if (seen.has(file)) return []
+  seen.add(file)
+  const { importedFiles } = ts.preProcessFile(readFileSync(file, 'utf8'))
+  return importedFiles.flatMap(({ fileName }) =>
+    fileName.startsWith('.') ? listForeign(join(dirname(file), fileName), seen) : [fileName],
+  )
+}
+
 /** @param {string} store */
 const smoke = store => `
   import { CallbackServer } from '${name}'
@@ -132,6 +149,12 @@ try {
       if (!existsSync(join(installed, dirname(page), link)))
         throw new Error(`${page} links to ${link}, which the package lacks`)
     }
+  }
+
+  const foreign = listForeign(join(installed, 'dist', 'verify.js'))
+  const surplus = foreign.filter(module => module !== 'ipaddr.js' && !isBuiltin(module))
+  if (foreign.length === 0 || surplus.length > 0) {
+    throw new Error(`longline/verify loads ${surplus.join(', ') || 'nothing, which cannot be'}`)
   }
 
   const surface = subpaths.map(readNames)

@@ -36,6 +36,8 @@ const examples: [LonglineError, code: string, retryable: boolean][] = [
   [new errors.LeaseLostError(), 'lease_lost', false],
   [new errors.ServerClosedError(), 'server_closed', false],
   [new errors.StoreInUseError('longline.db is open elsewhere'), 'store_in_use', true],
+  [new errors.VerificationError('acme: it has no signature'), 'not_verified', false],
+  [new errors.VerificationUnavailableError('No keys'), 'verification_unavailable', true],
   [new errors.StoreUnavailableError('The database does not answer'), 'store_unavailable', true],
   [
     new errors.StoreUnusableError({ reason: 'corrupt', message: 'The file is damaged' }),

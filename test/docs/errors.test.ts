@@ -26,6 +26,8 @@ const instances: LonglineError[] = [
   new errors.UnstorableValueError(''),
   new errors.InvalidInputError('', []),
   new errors.MalformedContentError(''),
+  new errors.VerificationError(''),
+  new errors.VerificationUnavailableError(''),
   new errors.InvalidOptionsError(''),
   new errors.EndpointRefusedError(''),
   new errors.LeaseLostError(),

@@ -22,6 +22,7 @@ const setups: Readonly<Record<string, string>> = {
   time: "import { server, post, pass, links } from '../../setups/time.mjs'",
   postgres: "import { databaseUrl } from '../../setups/postgres.mjs'",
   certificate: "import { server, cert, key } from '../../setups/certificate.mjs'",
+  providers: "import { server, senders, asks } from '../../setups/providers.mjs'",
   partner: "import { server, partner } from '../../setups/partner.mjs'",
 }
 

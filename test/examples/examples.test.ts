@@ -72,6 +72,21 @@ const printed: Record<string, string[]> = {
     'seat 13F is free again',
     'mail to ben: no seat 13F, the airline says 422',
   ],
+  'stripe-payment.mjs': [
+    'https://checkout.stripe.com/c/pay/cs_1',
+    'unpaid 202',
+    'paid 202',
+    'order 7 is paid, and shipped',
+    'paid 202',
+  ],
+  'github-push.mjs': ['a: pending', 'a: success', 'b: pending', 'b: failure'],
+  'slack-interaction.mjs': [
+    'now: is this yours?',
+    'now: {"text":"There is no report \'weather\'."}',
+    'now: {"text":"One moment."}',
+    'later: {"response_type":"in_channel","text":"all is well"}',
+  ],
+  'replicate-prediction.mjs': ['somebody else: 401', 'replicate: 202', 'https://replicate.delivery/cat.png'],
   'recurring.mjs': ['the report of day 1', 'the report of day 2', 'the report of day 3', '3 runs are done'],
 }
 

@@ -7,6 +7,7 @@ import {
   type SubscriptionOptions,
 } from '../../src/index.js'
 import { openBench } from '../../src/testing/testing.js'
+import { handshakes } from '../../src/verify/handshakes.js'
 import { until } from '../support/far-side.js'
 import { collect, recordingLogger } from '../support/server.js'
 import { everyStore, listen } from './support/every-store.js'
@@ -669,6 +670,25 @@ describe('a proof', () => {
       expect(partner.seen.find(({ method }) => method === 'OPTIONS')).toMatchObject({
         headers: { 'webhook-request-origin': '127.0.0.1' },
       })
+    })
+
+    it('by CloudEvents is given by a receiver whose handshake allows our origin, and by no other', async () => {
+      const far = await listen({ store: 'memory:' })
+      const spawn = (key: string, origins: string) =>
+        far.spawn(key, { handshake: handshakes.cloudEvents({ origins, rate: 600 }) })
+      const [willing, unwilling] = [
+        await spawn('willing', '127.0.0.1'),
+        await spawn('unwilling', 'a.example'),
+      ]
+      const server = await listen({ store: await make() })
+      const put = async ({ url }: { url: string }) =>
+        (await server.subscriptions.put({ topic: 't', url, proof: 'cloudevents' })).id
+      const [proven, unproven] = [await put(willing), await put(unwilling)]
+      await until(async () => (await stateOf(server, proven)) === 'active')
+      await server.publish({ topic: 't', body: { id: 7 } })
+      expect((await willing.next({ timeout: '10s' })).data).toEqual({ id: 7 })
+      expect(await stateOf(server, unproven)).toBe('unproven')
+      expect(await unwilling.close()).toEqual([])
     })
 
     it('two puts at the same moment make one subscription, with one secret that both were given', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { StoreUnavailableError, StoreUnusableError } from '../../src/errors.js'
+import { StoreUnavailableError, StoreUnusableError, VerificationUnavailableError } from '../../src/errors.js'
 import { eventually, Rig, toJsonInit, transports } from './support/rig.js'
 
 describe.each(transports)('by $name', ({ send }) => {
@@ -121,6 +121,25 @@ describe.each(transports)('code that does not come to an end, by $name', ({ send
       ])
       expect(await rig.unread(receiver)).toEqual([])
       expect(rig.clock.timers).toBe(0)
+    },
+  )
+
+  it.each(['verify', 'handshake'] as const)(
+    'that cannot judge now, because what it needs is out of reach, refuses nobody: with %s the sender may come again',
+    async what => {
+      const rig = await Rig.open()
+      const error = new VerificationUnavailableError('fal: its public keys cannot be fetched')
+      const receiver = await rig.spawn({ [what]: () => Promise.reject(error) })
+      const response = await send(rig, receiver, toJsonInit(1))
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])
+      expect(await response.text()).not.toContain('fal')
+      expect(rig.logsOf('error')).toMatchObject([
+        {
+          message: `${what} cannot judge now; the sender reads 503`,
+          facts: { receiverId: receiver.id, err: error },
+        },
+      ])
+      expect(await rig.unread(receiver)).toEqual([])
     },
   )
 

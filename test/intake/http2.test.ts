@@ -3,8 +3,9 @@
 import { type ClientHttp2Stream, connect, constants, createServer, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
+import type { RawRequest } from '../../src/model/received.js'
 import type { ReceiverRecord } from '../../src/model/receiver.js'
-import { eventually, Rig } from './support/rig.js'
+import { eventually, PUBLIC_URL, Rig } from './support/rig.js'
 
 interface Answer {
   readonly status: number
@@ -23,8 +24,8 @@ async function openSession(rig: Rig) {
     session.destroy()
     server.close()
   })
-  const open = ({ token }: Pick<ReceiverRecord, 'token'>, method = 'POST') => {
-    const headers = { ':method': method, ':path': `/r/${token}` }
+  const open = ({ token }: Pick<ReceiverRecord, 'token'>, method = 'POST', path = '') => {
+    const headers = { ':method': method, ':path': `/r/${token}${path}` }
     return session.request(headers, { endStream: method !== 'POST' })
   }
   return { session, streams, open }
@@ -155,4 +156,31 @@ it('HEAD, and every header of an answer, go through', async () => {
     body: 'ok',
   })
   expect(await answerOf(open(receiver, 'HEAD'))).toMatchObject({ status: 405, body: '' })
+})
+
+it('a question is answered, and a verifier sees who sends and when it came, also once the sender has left', async () => {
+  const rig = await Rig.open()
+  const seen: RawRequest[] = []
+  const receiver = await rig.spawn({
+    handshake: ({ query }) => (query.has('ask') ? { body: query.get('ask') ?? '' } : undefined),
+    verify: request => {
+      seen.push(request)
+      return true
+    },
+  })
+  const { open, session } = await openSession(rig)
+  for (const method of ['GET', 'OPTIONS']) {
+    expect(await answerOf(open(receiver, method, '?ask=1'))).toMatchObject({ status: 200, body: '1' })
+  }
+  expect(seen).toEqual([])
+  await rig.clock.advance('1h')
+  expect((await answerOf(open(receiver).end('x'))).status).toBe(202)
+  session.destroy()
+  expect(seen).toHaveLength(1)
+  expect(seen[0]).toMatchObject({
+    remoteAddress: '127.0.0.1',
+    receivedAt: new Date(rig.clock.now()),
+    url: `${PUBLIC_URL}/r/${receiver.token}`,
+  })
+  expect(await rig.unread(receiver)).toHaveLength(1)
 })

@@ -5,7 +5,20 @@ import { headerOf } from '../../src/intake/request.js'
 import type { RawRequest } from '../../src/model/received.js'
 import { PUBLIC_URL, Rig, transports } from './support/rig.js'
 
-describe.each(transports)('the request that a verifier sees, by $name', ({ send }) => {
+describe.each(transports)('the request that a verifier sees, by $name', ({ name, send }) => {
+  it('says when it came, and who is at the other end of its connection, where there is one', async () => {
+    const seen: RawRequest[] = []
+    const rig = await Rig.open()
+    const receiver = await rig.spawn({ dedupe: request => `${seen.push(request)}` })
+    await send(rig, receiver)
+    await rig.clock.advance('1h')
+    await send(rig, receiver)
+    const now = rig.clock.now()
+    expect(seen.map(({ receivedAt }) => receivedAt)).toEqual([new Date(now - 3_600_000), new Date(now)])
+    const address = name === 'fetch' ? undefined : '127.0.0.1'
+    expect(seen.map(({ remoteAddress }) => remoteAddress)).toEqual([address, address])
+  })
+
   it('has the URL under which the sender called, whatever stands in between', async () => {
     const seen: RawRequest[] = []
     const rig = await Rig.open()

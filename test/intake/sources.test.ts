@@ -34,6 +34,12 @@ describe('declaring a source', () => {
     ['an empty list of verifiers', { verify: [] }, 'write null for no check'],
     ['a dedupe that is no function', { dedupe: 'x-id' }, 'dedupe must be a function'],
     ['a page that is no function', { page: new Response('x') }, 'page must be a function'],
+    ['a handshake that is no function', { handshake: 'slack' }, 'handshake must be a function'],
+    [
+      'a verify that is undefined: a check may be missing by accident',
+      { verify: undefined },
+      "The source 's': verify is undefined; leave it out, or write null for no check",
+    ],
     ['a schema that is none', { schema: { parse: () => 1 } }, 'Standard Schema'],
     ['a schema that is null', { schema: null }, 'Standard Schema'],
     ['no methods', { methods: [] }, 'at least one of POST'],
@@ -117,15 +123,18 @@ describe('the rules of a receiver', () => {
   it('take inline code before the code of the source', () => {
     const sources = new Sources()
     const [schema, page, dedupe] = [z.string(), () => new Response(), () => 'inline']
+    const handshake = () => ({ body: 'inline' })
     sources.declare('s', {
       schema: z.number(),
       page: () => new Response(),
       dedupe: () => 'source',
       respond: {},
+      handshake: () => undefined,
     })
-    sources.attach('rcv_1', { schema, page, dedupe, respond: 'manual' })
-    const rules = sources.rulesFor(receiver({ source: 's', inline: ['dedupe', 'respond'] }))
-    expect(rules).toMatchObject({ schema, page, dedupe, answering: { type: 'manual' } })
+    sources.attach('rcv_1', { schema, page, dedupe, handshake, respond: 'manual' })
+    const inline = ['dedupe', 'handshake', 'respond'] as const
+    const rules = sources.rulesFor(receiver({ source: 's', inline }))
+    expect(rules).toMatchObject({ schema, page, dedupe, handshake, answering: { type: 'manual' } })
   })
 
   it('take a check from where the settings say it is, whatever was attached once', () => {
@@ -141,7 +150,7 @@ describe('the rules of a receiver', () => {
   it('are not known while code that the settings name is not loaded', () => {
     const sources = new Sources()
     expect(sources.rulesFor(receiver({ source: 's' }))).toBeUndefined()
-    for (const name of ['verify', 'dedupe', 'respond'] as const) {
+    for (const name of ['verify', 'dedupe', 'respond', 'handshake'] as const) {
       expect(sources.rulesFor(receiver({ inline: [name] }))).toBeUndefined()
     }
     sources.attach('rcv_1', { verify: [() => true], dedupe: () => undefined })
@@ -177,9 +186,11 @@ describe('the options of a spawn', () => {
 
   it('become a patch of data, and code by name', () => {
     const [verify, dedupe, page] = [() => true, () => undefined, () => new Response()]
+    const handshake = () => undefined
     const { patch, code } = settle({
       verify,
       dedupe,
+      handshake,
       page,
       respond: 'manual',
       ttl: '1d',
@@ -190,7 +201,7 @@ describe('the options of a spawn', () => {
       dedupeWindow: '1h',
     })
     expect(patch).toEqual({
-      brings: ['verify', 'dedupe', 'respond'],
+      brings: ['verify', 'dedupe', 'respond', 'handshake'],
       ttlMs: 86_400_000,
       capacity: 5,
       maxBodyBytes: 7,
@@ -198,7 +209,7 @@ describe('the options of a spawn', () => {
       respondTimeoutMs: 2_000,
       dedupeWindowMs: 3_600_000,
     })
-    expect(code).toEqual({ verify: [verify], dedupe, page, respond: 'manual' })
+    expect(code).toEqual({ verify: [verify], dedupe, handshake, page, respond: 'manual' })
     expect(JSON.parse(JSON.stringify(patch))).toEqual(patch)
   })
 

@@ -33,6 +33,25 @@ describe('a form', () => {
     )
   })
 
+  it.each([
+    'multipart/form-data; x="; boundary=zzz"; boundary="--it is"',
+    'multipart/form-data; x="\\"; boundary=zzz"; boundary="--it is"',
+    'Multipart/Form-Data;BOUNDARY="--it is";boundary=zzz',
+    'multipart/form-data; boundary="--it\\ is"',
+  ])('has as many parts as the boundary tells that it is read by: %s', async type => {
+    expect(await read(type, multipart(['a', 'b']))).toEqual({ a: '1', b: '1' })
+    await expect(read(type, multipart(Array(10_001).fill('a')))).rejects.toThrow('more than 10000 fields')
+  })
+
+  it.each([
+    'multipart/form-data',
+    'multipart/form-data; boundary=',
+    'multipart/form-data; boundary=zzz, multipart/form-data; boundary="--it is"',
+    'multipart/form-data; boundary=ä',
+  ])('is malformed where its boundary is not said: %s', async type => {
+    await expect(read(type, multipart(['a']))).rejects.toThrow('the body is not a valid form')
+  })
+
   it('of 1 MiB of nothing but names is refused at once', { timeout: 2_000 }, async () => {
     const body = 'a&'.repeat(512 * 1024)
     for (let n = 0; n < 20; n++) await expect(form(body)).rejects.toThrow(MalformedContentError)

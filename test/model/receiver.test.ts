@@ -10,7 +10,7 @@ import {
   stateAt,
 } from '../../src/model/receiver.js'
 
-const codes: readonly InlineCode[] = ['verify', 'dedupe', 'respond']
+const codes: readonly InlineCode[] = ['verify', 'dedupe', 'respond', 'handshake']
 const inline = fc.subarray([...codes]).map(some => [...some].sort())
 const source = fc.constantFrom('stripe', 'github')
 const numbers = {

@@ -188,12 +188,24 @@ describe('allowPrivate', () => {
     }
   })
 
-  it.each([[['10.0.0.0']], [['10.0.0.0/33']], [['private']], [['']], ['10.0.0.0/8'], [[7]]])(
-    '%j is an error',
-    list => {
-      expect(() => guard({ allowPrivate: list as never })).toThrow(InvalidOptionsError)
-    },
-  )
+  it('takes a range of mapped addresses for the IPv4 addresses in it', () => {
+    const some = guard({ allowPrivate: ['::ffff:10.0.0.0/104'] })
+    expect(some.judge('10.1.2.3')).toBeUndefined()
+    expect(some.judge('192.168.0.1')).toBeDefined()
+  })
+
+  it.each([
+    [['10.0.0.0']],
+    [['10.0.0.0/33']],
+    [['private']],
+    [['']],
+    ['10.0.0.0/8'],
+    [[7]],
+    [['10/8']],
+    [['010.0.0.0/8']],
+  ])('%j is an error', list => {
+    expect(() => guard({ allowPrivate: list as never })).toThrow(InvalidOptionsError)
+  })
 })
 
 describe('development', () => {
