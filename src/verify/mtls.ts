@@ -97,7 +97,8 @@ function fromByteSequence(text: string): string | undefined {
 
 function fromPem(text: string): string | undefined {
   const pem = /^-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----\s*$/
-  return fromDer(pem.exec(querystring.unescape(text))?.[1]?.replace(/\s/g, ''))
+  const encoded = pem.exec(querystring.unescape(text))?.[1]
+  return fromDer(encoded?.replace(/\s/g, ''))
 }
 
 function fromEnvoy(text: string): string | undefined {

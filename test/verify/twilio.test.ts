@@ -125,6 +125,8 @@ describe('a form', () => {
 
   it.each([
     ["https://a.example/?x='", 'https://a.example/?x=%27', 'http://a.example/'],
+    ['http://a.example', 'http://a.example/', 'http://b.example/'],
+    ['https://a.example', 'https://a.example:443', 'https://a.example:80'],
     ['http://a.example:8080/', 'http://a.example/', 'http://a.example:80/'],
     [
       'https://a.example/?to=https://b',
@@ -270,7 +272,9 @@ it('refuses an empty secret, a SID in its place, and an option that there is not
       'The verifier twilio: secret is the SID of an account or of an API key, by what it begins with; give the auth token of the account',
     )
   }
-  twilio({ secret: `AC${'0'.repeat(30)}` })
+  for (const own of [`AC${'0'.repeat(30)}`, `AC${'0'.repeat(33)}`, `MAC${'0'.repeat(32)}`]) {
+    expect(twilio({ secret: own })).toBeTypeOf('function')
+  }
   expect(() => twilio({ secret, ...{ authToken: 'x' } })).toThrow(
     "The verifier twilio has no option 'authToken'; there are secret, retired, url",
   )
