@@ -75,11 +75,11 @@ export class History
     this.#dead = listing(db, 'deliveries_dead', "?1 is null and d.status = 'dead'")
     this.#deadOfLane = listing(db, 'deliveries_dead_in', "d.lane = ?1 and d.status = 'dead'")
     this.#pending = listing(db, 'deliveries_pending', '?1 is null and d.ended_at is null')
-    const attempts = (where: string, index = ''): Statement<LoggedAttemptRow> =>
+    const attempts = (where: string, index = '', order = 'a.no'): Statement<LoggedAttemptRow> =>
       db.prepare(
         `select ${ATTEMPT_COLUMNS}, a.no, a.number, a.lane, d.id as delivery_id, m.id as message_id
            from attempts a ${index} join deliveries d on d.no = a.delivery join messages m on m.no = d.message
-          where ${where} order by a.no limit ?4`,
+          where ${where} order by ${order} limit ?4`,
         ['answer_body'],
       )
     this.#attempts = stream(attempts, 'a')
@@ -87,6 +87,7 @@ export class History
       `a.delivery = (select no from deliveries where id = ?5) and a.no > ?1
          and (?2 is null or a.lane = ?2) and (?3 is null or a.topic = ?3)`,
       'indexed by attempts_number',
+      'a.number', // which is their order, too, and that of the index
     )
     this.#deaths = stream(
       where =>
