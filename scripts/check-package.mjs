@@ -163,8 +163,8 @@ try {
     write(
       `names-${index}.mjs`,
       `import { ${values} } from '${subpath}'
-      import * as all from '${subpath}'
-      const found = JSON.stringify(Object.keys(all).sort())
+      import * as everyName from '${subpath}'
+      const found = JSON.stringify(Object.keys(everyName).sort())
       if (found !== '${expected}') throw new Error('${subpath} has ' + found + ', its types say ${expected}')
       if ([${values}].includes(undefined)) throw new Error('${subpath} exports undefined')`,
     )
