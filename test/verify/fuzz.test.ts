@@ -281,6 +281,13 @@ function changeCharacter(text: string, at: number, by: number): string {
   return `${text.slice(0, index)}${others[by % others.length]}${text.slice(index + 1)}`
 }
 
+/** A law that holds of some verifiers. */
+const when =
+  (applies: boolean) =>
+  (law: string, test: () => Promise<void>): void => {
+    if (applies) it(law, test)
+  }
+
 it('has a request for each verifier that there is', () => {
   const helpers = [
     'VerificationError',
@@ -301,7 +308,7 @@ describe.each(Object.entries(goods))('%s', (name, good) => {
     expect(await outcome(good.verify, whole(good))).toBe('passed')
   })
 
-  it.skipIf(names.length === 0)('does not pass with another character in a header', async () => {
+  when(names.length > 0)('does not pass with another character in a header', async () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...names), fc.nat(500), fc.nat(500), async (name, at, by) => {
         const value = good.headers[name] ?? ''
@@ -313,36 +320,33 @@ describe.each(Object.entries(goods))('%s', (name, good) => {
     )
   })
 
-  it.skipIf(names.length === 0)(
-    'does not pass with a header cut, repeated, left out or replaced',
-    async () => {
-      const change = fc.oneof(
-        fc.nat(100).map(count => (value: string) => value.slice(0, Math.min(count, value.length - 1))),
-        fc.constant((value: string) => [value, value]),
-        fc.constant(() => []),
-        headerValue.map(replaced => () => replaced),
-      )
-      await fc.assert(
-        fc.asyncProperty(fc.constantFrom(...names), change, async (name, apply) => {
-          const value = good.headers[name] ?? ''
-          const changed = apply(value)
-          fc.pre(changed !== value)
-          // The same address twice is the same address, and the same signatures twice are the same signatures.
-          fc.pre(
-            !(
-              Array.isArray(changed) &&
-              changed.length === 2 &&
-              /forwarded-for|(?:stripe|paddle|webhook|svix)-signature/.test(name)
-            ),
-          )
-          await refused({ ...whole(good), headers: { ...whole(good).headers, [name]: changed } })
-        }),
-        { numRuns },
-      )
-    },
-  )
+  when(names.length > 0)('does not pass with a header cut, repeated, left out or replaced', async () => {
+    const change = fc.oneof(
+      fc.nat(100).map(count => (value: string) => value.slice(0, Math.min(count, value.length - 1))),
+      fc.constant((value: string) => [value, value]),
+      fc.constant(() => []),
+      headerValue.map(replaced => () => replaced),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...names), change, async (name, apply) => {
+        const value = good.headers[name] ?? ''
+        const changed = apply(value)
+        fc.pre(changed !== value)
+        // The same address twice is the same address, and the same signatures twice are the same signatures.
+        fc.pre(
+          !(
+            Array.isArray(changed) &&
+            changed.length === 2 &&
+            /forwarded-for|(?:stripe|paddle|webhook|svix)-signature/.test(name)
+          ),
+        )
+        await refused({ ...whole(good), headers: { ...whole(good).headers, [name]: changed } })
+      }),
+      { numRuns },
+    )
+  })
 
-  it.skipIf(good.unsignedBody === true)('does not pass with another body', async () => {
+  when(good.unsignedBody !== true)('does not pass with another body', async () => {
     const bytes = Buffer.from(good.body)
     const flipped = fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 })).map(([at, by]) => {
       const body = Buffer.from(bytes)
@@ -360,7 +364,7 @@ describe.each(Object.entries(goods))('%s', (name, good) => {
     )
   })
 
-  it.skipIf(names.length < 2)('does not pass with what one header lacks in front of another', async () => {
+  when(names.length > 1)('does not pass with what one header lacks in front of another', async () => {
     // What is signed is put together: its parts must not be able to lend each other anything.
     await fc.assert(
       fc.asyncProperty(
@@ -378,7 +382,7 @@ describe.each(Object.entries(goods))('%s', (name, good) => {
     )
   })
 
-  it.skipIf(!/^(hmac|square|twilio)$/.test(name))('does not pass under another URL', async () => {
+  when(/^(hmac|square|twilio)$/.test(name))('does not pass under another URL', async () => {
     const others = ['https://hooks.example.com/r/other', 'https://hooks.example.com/r/x/../token?a=1']
     const other = fc.oneof(fc.constantFrom(...others, url.slice(0, -1), `${url}&b=1`, ''), fc.webUrl())
     await fc.assert(
