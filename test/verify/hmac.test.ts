@@ -481,8 +481,9 @@ describe('a body that was parsed and written again', () => {
     const objects = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`
     expect(await tell(objects(32), `${objects(32)} `)).toMatch(/parsed and written again/)
     expect(await tell(objects(33), `${objects(33)} `)).toMatch(/does not match/)
-    const wide = `[${'[1],'.repeat(100)}{"a":{}}]`
-    expect(await tell(wide, `${wide} `)).toMatch(/parsed and written again/)
+    for (const wide of [`[${'[1],'.repeat(100)}1]`, `[${'{"a":1},'.repeat(100)}1]`]) {
+      expect(await tell(wide, `${wide} `)).toMatch(/parsed and written again/)
+    }
   })
 })
 

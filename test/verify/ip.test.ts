@@ -284,3 +284,12 @@ it.each<[unknown, string]>([
 ])('does not take %j', (options, message) => {
   expect(() => ip(options as IpOptions)).toThrow(new InvalidOptionsError(message))
 })
+
+it('takes brackets for what is around an address, and not for a part of one', async () => {
+  const behind = (address: string) => called('10.0.0.1', { 'x-forwarded-for': address })
+  const verify = ip({ ranges, proxies: ['10.0.0.0/8'] })
+  expect(verify(await toRequest(behind('[2001:db8::7]:80')))).toBe(true)
+  expect(await reasonFor(verify, behind('2001:[db8::7]'))).toBe(
+    'ip: in x-forwarded-for stands something that is no address',
+  )
+})

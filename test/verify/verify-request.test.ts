@@ -178,6 +178,8 @@ describe('readRequest', () => {
     expect(pulled).toBeLessThan(40)
     const fits = new Request(url, { method: 'POST', body: 'abc' })
     expect((await readRequest(fits, { maxBodyBytes: 3 })).bytes().length).toBe(3)
+    const one = new Request(url, { method: 'POST', body: 'a' })
+    expect((await readRequest(one, { maxBodyBytes: 1 })).bytes().length).toBe(1)
     const error = await readRequest(endless(), { maxBodyBytes: 3 }).catch(reason => reason)
     expect(error).toBeInstanceOf(VerificationError)
   })
