@@ -261,34 +261,6 @@ export function toServerSettings(options: ServerOptions, publicUrl: () => string
   }
 }
 
-/**
- * A public URL, checked and without a slash at its end.
- *
- * @throws InvalidOptionsError unless it is an absolute http or https URL without credentials, query or fragment.
- */
-export function checkPublicUrl(url: string): string {
-  const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined
-  if (
-    parsed === undefined ||
-    !/^https?:$/.test(parsed.protocol) ||
-    `${parsed.username}${parsed.password}${parsed.search}${parsed.hash}` !== ''
-  ) {
-    throw new InvalidOptionsError(
-      `publicUrl must be an absolute http(s) URL such as 'https://hooks.example.com', without credentials, query or fragment; got ${originLike(url)}`,
-    )
-  }
-  return parsed.href.replace(/\/+$/, '')
-}
-
-/** As much of it as is no secret, whatever it is. */
-function originLike(url: unknown): string {
-  if (typeof url !== 'string') return url === null ? 'null' : `a value of type ${typeof url}`
-  const origin = /^([a-z][a-z\d+.-]*:\/\/)?[\w.-]+(:\d+)?(?=[/?#]|$)/i.exec(url)?.[0]
-  return origin === undefined || url.includes('@')
-    ? 'something else'
-    : `'${origin}${origin === url ? '' : '…'}'`
-}
-
 /** Telling must never change what is told of: a logger that throws is not heard of again for that line. */
 function safeLogger(logger: Logger): Logger {
   const safely = (level: keyof Logger) => (facts: object, message: string) => {
@@ -314,16 +286,4 @@ function safeObserve(observe: ServerOptions['observe'], logger: Logger): (event:
       failed(err)
     }
   }
-}
-
-/**
- * How the world reaches a receiver.
- *
- * @throws InvalidOptionsError when `publicUrl` is a function, and what it returns is no URL.
- */
-export function toReceiverUrl(
-  { publicUrl, prefix }: Pick<ServerSettings, 'publicUrl' | 'prefix'>,
-  token: string,
-): string {
-  return `${checkPublicUrl(publicUrl())}${prefix}/${token}`
 }

@@ -3,8 +3,9 @@ import { createId, createToken } from './core/ids.js'
 import { InvalidOptionsError } from './errors.js'
 import { toReceiverSettings } from './intake/receiver-settings.js'
 import type { Sources } from './intake/sources.js'
+import { toReceiverUrl } from './model/public-url.js'
 import type { SubscriptionRecord } from './model/subscription.js'
-import { type ServerSettings, toReceiverUrl } from './options.js'
+import type { ServerSettings } from './options.js'
 import type { StoreSession } from './store/store.js'
 
 // Subscriptions that are proven by opening a URL: one receiver for each, with a page that does it. Every node declares

@@ -10,17 +10,16 @@ import type { Source } from './model/code.js'
 import type { EndpointOptions } from './model/endpoint-options.js'
 import type { JoinOptions } from './model/joining.js'
 import type { Delivery, Message, Publication, Published } from './model/message.js'
+import { checkPublicUrl, toReceiverUrl } from './model/public-url.js'
 import type { ReceiverRecord, ReceiverState } from './model/receiver.js'
 import type { Callback, ExchangeOptions, Run, Workflow, WorkflowOptions } from './model/scope.js'
 import { openStore } from './open-store.js'
 import {
-  checkPublicUrl,
   DEFAULTS,
   type ListenOptions,
   type ReceiverOptions,
   type ServerOptions,
   type SourceOptions,
-  toReceiverUrl,
   toServerSettings,
 } from './options.js'
 import { assemble, type Parts } from './parts.js'

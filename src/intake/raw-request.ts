@@ -1,5 +1,6 @@
+import { toReceiverUrl } from '../model/public-url.js'
 import { decodeHeaders, encodeHeaders, type RawRequest } from '../model/received.js'
-import { type ServerSettings, toReceiverUrl } from '../options.js'
+import type { ServerSettings } from '../options.js'
 import type { IntakeRequest } from './request.js'
 
 /** A request for verifiers and `dedupe`, made only when there are any; its parts are parsed when they are asked for. */

@@ -18,6 +18,7 @@ import { blaming } from './blame.js'
 import { type BranchOf, currentContext } from './context.js'
 import type { WhenOver } from './entry-life.js'
 import type { OpenWait } from './open-waits.js'
+import { rememberPlace, rememberValue } from './remembered-waits.js'
 import type { ScopeEntry } from './scope-entry.js'
 
 // A wait in a scope. How it ends is one fact, decided by the store and remembered; here is who asks for it, and when.
@@ -69,25 +70,6 @@ const ALL_ENDS: readonly WaitEndType[] = [
   'run_cancelled',
   'cancel',
 ]
-
-/** Where the waits of scopes are remembered: a race says by it who has won. */
-const places = new WeakMap<object, MemoryKey>()
-
-export function placeOf(wait: object): MemoryKey | undefined {
-  return places.get(wait)
-}
-
-export function rememberPlace(wait: object, place: MemoryKey): void {
-  places.set(wait, place)
-}
-
-/** What a wait comes to by what is remembered of it, though it was given up before it had heard of that. */
-const remembered = new WeakMap<object, () => Promise<unknown>>()
-
-/** `undefined`: it has ended by itself, or is no wait of a scope, and what it came to is what it came to. */
-export function rememberedOf(wait: object): Promise<unknown> | undefined {
-  return remembered.get(wait)?.()
-}
 
 export function scopeWait<T, F>(entry: ScopeEntry, how: ScopeWaitOptions<T, F>): Wait<T | F> {
   const wait = new ScopeWait(entry, how)
@@ -296,7 +278,7 @@ class ScopeWait<T, F> implements OpenWait {
   }
 
   #giveUp(): void {
-    remembered.set(this.promise, () => this.#recallValue())
+    rememberValue(this.promise, () => this.#recallValue())
     this.#rest()
     this.#entry.finish(this)
     if (this.#target !== undefined) this.#how.onGiveUp?.()

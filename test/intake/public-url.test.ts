@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { checkPublicUrl } from '../../src/options.js'
+import { checkPublicUrl } from '../../src/model/public-url.js'
 import { Rig, transports } from './support/rig.js'
 
 it.each([
