@@ -25,21 +25,40 @@ export function readGuide(file: string): string {
   return readFileSync(root + file, 'utf8')
 }
 
+/**
+ * The blocks of a guide. A comment below a block, from a line `<!-- and then` to a line `-->`, goes on with it: what the tests
+ * want to see and a reader does not.
+ */
 export function readBlocks(file: string): Block[] {
+  return toBlocks(file, readGuide(file))
+}
+
+export function toBlocks(file: string, text: string): Block[] {
   const blocks: Block[] = []
   let open: { info: string; line: number; code: string[] } | undefined
-  for (const [index, text] of readGuide(file).split('\n').entries()) {
-    const fence = /^```(.*)$/.exec(text)
-    if (fence === null) open?.code.push(text)
+  const lines = text.split('\n')
+  for (let index = 0; index < lines.length; index++) {
+    const fence = /^```(.*)$/.exec(lines[index] ?? '')
+    if (fence === null) open?.code.push(lines[index] ?? '')
     else if (open === undefined) open = { info: fence[1] ?? '', line: index + 2, code: [] }
     else {
       const [language = '', ...info] = open.info.trim().split(/\s+/)
-      blocks.push({ file, line: open.line, language, info, code: open.code.join('\n') })
+      const sequel = readSequel(lines, index + 1, file)
+      blocks.push({ file, line: open.line, language, info, code: [...open.code, ...sequel].join('\n') })
+      index += sequel.length
       open = undefined
     }
   }
   if (open !== undefined) throw new Error(`${file}:${open.line - 1}: this fence is never closed`)
   return blocks
+}
+
+/** With an empty line for each that is no code, so that every line keeps its number. */
+function readSequel(lines: readonly string[], from: number, file: string): readonly string[] {
+  if (lines[from] !== '<!-- and then') return []
+  const end = lines.indexOf('-->', from)
+  if (end === -1) throw new Error(`${file}:${from + 1}: this comment is never closed`)
+  return ['', '', ...lines.slice(from + 1, end)]
 }
 
 export function isProgram({ language }: Block): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Block } from './blocks.js'
+import { type Block, toBlocks } from './blocks.js'
 import { check, type Program, writePrograms } from './programs.js'
 import { runProgram } from './run-program.js'
 
@@ -32,6 +32,33 @@ describe('a block', () => {
     expect((await runProgram(program(code))).failure).toContain('nobody looks')
   })
 
+  it('goes on in the comment below it, where each line keeps its number', async () => {
+    const guide = [
+      '# A guide',
+      '```ts',
+      'const orders = 6',
+      '```',
+      '<!-- and then',
+      'console.log(orders * 7) // → 42',
+      "throw new Error('no orders')",
+      '-->',
+      '```sh',
+      'ls',
+      '```',
+    ].join('\n')
+    const [block, next] = toBlocks('docs/some-guide.md', guide)
+    if (block === undefined) throw new Error('no block')
+
+    const { printed, failure } = await runProgram(write(block))
+
+    expect(printed).toEqual(['42'])
+    expect(failure).toMatch(/docs\/some-guide\.md:7/)
+    expect(next).toMatchObject({ language: 'sh', line: 10 })
+    expect(() => toBlocks('docs/some-guide.md', '```ts\n```\n<!-- and then\n')).toThrow(
+      'docs/some-guide.md:3: this comment is never closed',
+    )
+  })
+
   it('whose callbacks do not find their way through its framework fails', async () => {
     const code = `
       import { createServer } from 'node:http'
@@ -48,7 +75,10 @@ describe('a block', () => {
 let blocks = 0
 
 function program(code: string, info: readonly string[] = []): Program {
-  const block: Block = { file: 'docs/some-guide.md', line: 42, language: 'ts', info, code }
+  return write({ file: 'docs/some-guide.md', line: 42, language: 'ts', info, code })
+}
+
+function write(block: Block): Program {
   const [written] = writePrograms([block], `runner-${blocks++}`)
   if (written === undefined) throw new Error('nothing was written')
   return written
