@@ -37,7 +37,8 @@ export function github(options: SecretOptions): Verify {
 /**
  * Shopify: `X-Shopify-Hmac-SHA256` over the body, with the app's client secret. Its delivery id is `X-Shopify-Webhook-Id`, the
  * same on every retry. (`X-Shopify-Event-Id` is not: all that one event of the shop sets off share it, and several
- * subscriptions may lead to one receiver.)
+ * subscriptions may lead to one receiver.) What Shopify calls [Events](https://shopify.dev/docs/apps/build/events/verify-deliveries),
+ * a preview, has the same headers without `X-`.
  *
  * ```ts
  * server.source('shopify', { verify: shopify({ secret: process.env.SHOPIFY_CLIENT_SECRET ?? '' }) })
@@ -51,9 +52,9 @@ export function shopify(options: SecretOptions): Verify {
     options,
     {
       name: 'shopify',
-      signature: 'x-shopify-hmac-sha256',
+      signature: { header: ['x-shopify-hmac-sha256', 'shopify-hmac-sha256'] },
       encoding: 'base64',
-      id: 'x-shopify-webhook-id',
+      id: { header: ['x-shopify-webhook-id', 'shopify-webhook-id'] },
     },
     {
       other: /^shp(?!ss_)[a-z]{2}_/,
