@@ -1,8 +1,21 @@
 import fc from 'fast-check'
+import { WebhooksHelper } from 'square'
 import twilioSdk from 'twilio'
 import { describe, expect, it } from 'vitest'
+import { square } from '../../../src/verify/hmac-providers.js'
 import { twilio } from '../../../src/verify/twilio.js'
-import { passes, RUNS, refuses, texts, urls } from '../support/counterparts.js'
+import {
+  accepts,
+  base64,
+  expectAgreement,
+  passes,
+  RUNS,
+  refuses,
+  type Signed,
+  secrets,
+  texts,
+  urls,
+} from '../support/counterparts.js'
 import { refusalOf } from '../support/refusal.js'
 import { toRequest } from '../support/request.js'
 
@@ -54,5 +67,50 @@ describe('twilio', () => {
       }),
       RUNS,
     )
+  })
+})
+
+describe('square', () => {
+  const theirs =
+    (notificationUrl: string) =>
+    ({ body, secret, signature }: Signed) =>
+      WebhooksHelper.verifySignature({
+        requestBody: body,
+        signatureHeader: signature,
+        signatureKey: secret,
+        notificationUrl,
+      })
+  const toGiven = ({ body, signature }: Signed, url: string) => ({
+    body,
+    headers: { 'x-square-hmacsha256-signature': signature },
+    url,
+  })
+
+  it('passes what its library passes, and nothing else', async () => {
+    await fc.assert(
+      fc.asyncProperty(secrets, texts, urls, async (secret, body, url) => {
+        fc.pre(!/^(?:sq0|EAAA)/.test(secret) && body !== '')
+        const signed = { body, secret, signature: base64(secret, url, body) }
+        const ours = (given: Signed) => accepts(square({ secret: given.secret }), toGiven(given, url))
+        await expectAgreement(signed, { theirs: theirs(url), ours })
+
+        const elsewhere = `${url}x`
+        const verify = square({ secret })
+        expect(await theirs(elsewhere)(signed)).toBe(false)
+        expect(await accepts(verify, toGiven(signed, elsewhere))).toBe(false)
+        // Called there, and registered here.
+        const registered = square({ secret, url })
+        expect(await accepts(registered, toGiven(signed, elsewhere))).toBe(true)
+      }),
+      RUNS,
+    )
+  })
+
+  it('refuses what has no body, of which its library cannot know whether its URL is one', async () => {
+    const [secret, url] = ['hunter2', 'https://a.example/r/token?{"event_id":"1"}']
+    const signed = { body: '', secret, signature: base64(secret, url) }
+    expect(await theirs(url)(signed)).toBe(true)
+    const request = await toRequest(toGiven(signed, url))
+    expect(await refusalOf(square({ secret }), request)).toMatch(/it is signed, but has no body/)
   })
 })
