@@ -1,24 +1,26 @@
 // How many callbacks a second are answered after they are on disk, beside a route that forgets them?
 
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { Child } from './support/child.mjs'
+import { CONNECTIONS, measurePosts } from './support/posts.mjs'
 import { toCount, toMilliseconds, toRange, toTimes } from './support/result.mjs'
 import { median, toRatios } from './support/statistics.mjs'
 
-const CONNECTIONS = 64
-const WARMUP_MS = 1_000
 const AT_LEAST = 0.7
 
-const bare = { name: 'bare Hono, forgets', file: 'servers/hono.mjs', receivers: 1, withId: false }
-const insert = { ...bare, name: 'Hono, an insert each', file: 'servers/insert.mjs' }
-const longline = { ...bare, name: 'longline', file: 'servers/longline.mjs' }
+const bare = {
+  name: 'bare Hono, forgets',
+  file: 'servers/hono.mjs',
+  keeps: false,
+  receivers: 1,
+  withId: false,
+}
+const insert = { ...bare, name: 'Hono, an insert each', file: 'servers/insert.mjs', keeps: true }
+const longline = { ...bare, name: 'longline', file: 'servers/longline.mjs', keeps: true }
 const longlineTo64 = { ...longline, name: 'longline, 64 receivers', receivers: 64 }
 const bareWithId = { ...bare, name: 'bare Hono, webhook-id', withId: true }
 const longlineWithId = { ...longline, name: 'longline, webhook-id', withId: true }
 
 /** @typedef {typeof bare} Contender */
-/** @typedef {import('./support/load.mjs').LoadResult & { cpuEach: number }} Measured */
+/** @typedef {import('./support/posts.mjs').Measured} Measured */
 
 /**
  * @param {import('./support/result.mjs').Settings} settings
@@ -30,7 +32,7 @@ export async function intake(settings) {
   for (let round = 1; round <= settings.rounds; round += 1) {
     for (const contender of contenders) {
       settings.progress(`intake, round ${round} of ${settings.rounds}: ${contender.name}`)
-      results.get(contender)?.push(await measure(contender, settings))
+      results.get(contender)?.push(await measurePosts(contender, settings))
     }
   }
 
@@ -78,38 +80,6 @@ export async function intake(settings) {
       `the load generator took ${Math.round(Math.max(...generator) * 100)} % of a core at the most`,
     ],
   }
-}
-
-/**
- * @param {Contender} contender
- * @param {import('./support/result.mjs').Settings} settings
- */
-async function measure(contender, { folder, seconds }) {
-  const file = join(folder, 'intake.db')
-  const { receivers } = contender
-  const server = await Child.start(contender.file, { file, receivers, paths: receivers })
-  const generator = await Child.start('support/load.mjs', {
-    port: server.ready.port,
-    paths: server.ready.paths,
-    connections: CONNECTIONS,
-    warmupMs: WARMUP_MS,
-    measuredMs: seconds * 1000,
-    withId: contender.withId,
-  })
-  const cpuBefore = await server.ask('cpu')
-  const result = await generator.ask('load')
-  const cpuEach = ((await server.ask('cpu')) - cpuBefore) / result.accepted
-  if (result.refused > 0) throw new Error(`${contender.name}: ${result.refused} answers were not 202`)
-  if (contender.file !== bare.file) {
-    const held = await server.ask('held')
-    if (held !== result.accepted) {
-      throw new Error(`${contender.name}: acknowledged ${result.accepted}, holds ${held}`)
-    }
-  }
-  await generator.stop()
-  await server.stop()
-  for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true })
-  return { ...result, cpuEach }
 }
 
 /**

@@ -4,13 +4,9 @@
 // what a store is asked all day, and prints for each function what it looked at. With `--statements`, statement by statement.
 // A statement that looks at what is none of its business is an error.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { build } from 'tsup'
 import { NOT_DURABLE, startPostgres } from '../scripts/postgres.mjs'
-import { root } from '../scripts/root.mjs'
+import { loadTypeScript } from './support/typescript.mjs'
 
 /** As of a server that has the memory for what it is asked, and is filled in a hurry. */
 const FLAGS = ['-c', 'shared_buffers=4GB', '-c', 'max_wal_size=16GB', '-c', 'synchronous_commit=off']
@@ -42,15 +38,9 @@ try {
   await server.remove()
 }
 
-/** The tests are in TypeScript, which Node 20 does not run. @returns {Promise<typeof import('./support/plans.js')>} */
-async function loadPlans() {
-  const cache = join(root, 'node_modules', '.cache', 'longline')
-  mkdirSync(cache, { recursive: true })
-  const outDir = mkdtempSync(join(cache, 'plans-'))
-  process.once('exit', () => rmSync(outDir, { recursive: true, force: true }))
-  const entry = { plans: join(root, 'bench', 'support', 'plans.ts') }
-  await build({ config: false, entry, outDir, format: 'esm', platform: 'node', silent: true, dts: false })
-  return await import(pathToFileURL(join(outDir, 'plans.js')).href)
+/** @returns {Promise<typeof import('./support/plans.js')>} */
+function loadPlans() {
+  return loadTypeScript('bench/support/plans.ts')
 }
 
 /** @param {import('./support/plans.js').Planned} statement */

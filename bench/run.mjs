@@ -17,9 +17,21 @@ import { reentry } from './reentry.mjs'
 import { roundtrip } from './roundtrip.mjs'
 import { describeMachine } from './support/machine.mjs'
 import { toText } from './support/result.mjs'
+import { verify } from './verify.mjs'
 
 /** @type {Record<string, (settings: import('./support/result.mjs').Settings) => Promise<import('./support/result.mjs').Result>>} */
-const questions = { intake, latency, receivers, roundtrip, reentry, parked, postgres, deliver, isolation }
+const questions = {
+  intake,
+  verify,
+  latency,
+  receivers,
+  roundtrip,
+  reentry,
+  parked,
+  postgres,
+  deliver,
+  isolation,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -20,6 +20,7 @@ import { fileURLToPath } from 'node:url'
  * @property {number} parked runs that are
  * @property {number} calls that a partner has got
  * @property {number} delivered messages a second
+ * @property {readonly import('../servers/verifier.mjs').Compared[]} verifications of one round
  * @property {Spread} healthy from `send` until the endpoint has it, while all endpoints are healthy
  * @property {Spread} dead the same, while one of them is dead
  */

@@ -14,6 +14,7 @@ import { Histogram } from './statistics.mjs'
  * @property {number} warmupMs
  * @property {number} measuredMs
  * @property {boolean} withId a `webhook-id` of its own for each request
+ * @property {Readonly<Record<string, string>>} [headers] the same for all requests
  */
 /**
  * @typedef {object} LoadResult
@@ -55,6 +56,7 @@ async function load() {
     const prefix = `msg_${String(index).padStart(4, '0')}`
     const request = new PreparedRequest(path, {
       port: task.port,
+      ...(task.headers === undefined ? {} : { headers: task.headers }),
       ...(task.withId ? { idPrefix: prefix } : {}),
     })
     let sentAt = 0

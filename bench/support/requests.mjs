@@ -5,8 +5,8 @@ const ID_DIGITS = 12
 /** 500 bytes of JSON, the size of a small webhook. */
 export const body = toBody(500)
 
-/** @param {number} size */
-function toBody(size) {
+/** JSON of just so many bytes. @param {number} size */
+export function toBody(size) {
   const order = {
     type: 'order.created',
     id: 'ord_5f0c1a9b7e3d',
@@ -29,14 +29,18 @@ export class PreparedRequest {
 
   /**
    * @param {string} path
-   * @param {{ port: number, idPrefix?: string }} options `idPrefix` sets it apart from those of other connections
+   * @param {object} options
+   * @param {number} options.port
+   * @param {string} [options.idPrefix] sets it apart from those of other connections
+   * @param {Readonly<Record<string, string>>} [options.headers] besides those that it needs
    */
-  constructor(path, { port, idPrefix }) {
+  constructor(path, { port, idPrefix, headers = {} }) {
     const lines = [
       `POST ${path} HTTP/1.1`,
       `host: 127.0.0.1:${port}`,
       'content-type: application/json',
       `content-length: ${Buffer.byteLength(body)}`,
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     ]
     if (idPrefix !== undefined) lines.push(`webhook-id: ${idPrefix}${'0'.repeat(ID_DIGITS)}`)
     const head = lines.join('\r\n')
