@@ -1,5 +1,5 @@
 import { toReceiverUrl } from '../model/public-url.js'
-import { decodeHeaders, encodeHeaders, type RawRequest } from '../model/received.js'
+import { headersOf, type RawRequest } from '../model/received.js'
 import type { ServerSettings } from '../options.js'
 import type { IntakeRequest } from './request.js'
 
@@ -63,7 +63,7 @@ export function toPublicUrl(
 
 export function toHeaders(rawHeaders: readonly string[]): Headers {
   try {
-    return decodeHeaders(encodeHeaders(rawHeaders))
+    return headersOf(rawHeaders)
   } catch {
     // The platform's own message quotes the value.
     throw new TypeError('the headers of the request cannot be read: one of them is not valid')

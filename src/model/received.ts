@@ -110,7 +110,11 @@ export function encodeHeaders(raw: readonly string[]): string {
 }
 
 export function decodeHeaders(encoded: string): Headers {
-  const raw = JSON.parse(encoded) as readonly string[]
+  return headersOf(JSON.parse(encoded) as readonly string[])
+}
+
+/** Of names and values in turn. */
+export function headersOf(raw: readonly string[]): Headers {
   const headers = new Headers()
   for (let index = 0; index + 1 < raw.length; index += 2)
     headers.append(raw[index] ?? '', raw[index + 1] ?? '')

@@ -66,9 +66,12 @@ export function twilio(options: UrlSecretOptions): Verify {
     const body = request.bytes()
     const bodyHash = hashIn(signedUrl)
     const fields = bodyHash === undefined ? readFields(request, body) : ''
-    const urls = [...spellings(signedUrl)]
-    const isSigned = (keys: Keys) =>
-      urls.some(each => keys[algorithm].some(matches => matches([each, fields], [signature])))
+    const isSigned = (keys: Keys) => {
+      for (const each of spellings(signedUrl)) {
+        if (keys[algorithm].some(matches => matches([each, fields], [signature]))) return true
+      }
+      return false
+    }
 
     if (!isSigned(current)) {
       throw refusal(
@@ -118,16 +121,18 @@ function readFields({ headers }: RawRequest, body: Uint8Array): string {
   }
   if (hasMoreFields(body, MOST_FIELDS)) throw refusal(`its form has more than ${MOST_FIELDS} fields`)
   const form = new URLSearchParams(toText(body))
-  return [...new Set(form.keys())]
-    .sort()
-    .flatMap(name => [...new Set(form.getAll(name))].sort().map(value => name + value))
-    .join('')
+  form.sort()
+  const fields = new Map<string, Set<string>>()
+  for (const [name, value] of form) fields.set(name, (fields.get(name) ?? new Set()).add(value))
+  return [...fields].flatMap(([name, values]) => [...values].sort().map(value => name + value)).join('')
 }
 
 function hasMoreFields(body: Uint8Array, most: number): boolean {
   const ampersand = 0x26
   let count = 1
-  for (const byte of body) if (byte === ampersand && ++count > most) return true
+  for (let at = body.indexOf(ampersand); at !== -1; at = body.indexOf(ampersand, at + 1)) {
+    if (++count > most) return true
+  }
   return false
 }
 
@@ -136,11 +141,14 @@ function hasMoreFields(body: Uint8Array, most: number): boolean {
  * settings and as a URL parser writes it, which encodes a quote. Of host and path the parser's spelling is not asked: it resolves
  * `..`, and what was signed for the path of one receiver would pass at another.
  */
-function spellings(url: string): ReadonlySet<string> {
-  if (!URL.canParse(url)) return new Set([url])
+function* spellings(url: string): Generator<string> {
+  yield url // as it most often was
+  if (!URL.canParse(url)) return
   const { search, hash } = new URL(url)
   const queries = [url, url.replace(/[?#].*/s, () => search + hash)]
-  return new Set(queries.flatMap(withAndWithoutPath).flatMap(withAndWithoutPort))
+  const others = new Set(queries.flatMap(withAndWithoutPath).flatMap(withAndWithoutPort))
+  others.delete(url)
+  yield* others
 }
 
 function withAndWithoutPath(url: string): readonly string[] {
