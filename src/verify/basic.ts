@@ -1,8 +1,8 @@
-import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError, VerificationError } from '../errors.js'
 import type { Verify } from '../model/code.js'
 import { fromBase64 } from './base64.js'
 import { readHeaderValue } from './header-value.js'
+import { checkMakerOptions } from './maker-options.js'
 import { checkSecret, toSharedSecrets } from './shared-secret.js'
 
 export interface BasicOptions {
@@ -28,7 +28,7 @@ export interface BasicOptions {
  */
 export function basic(options: BasicOptions): Verify {
   const what = 'The verifier basic'
-  checkOptionNames(options, ['user', 'password', 'retired'], what)
+  checkMakerOptions(options, ['user', 'password', 'retired'], what)
   const user = toUser(options.user, `${what}: user`)
   // User and password are one text, and are compared as one: how long it takes does not tell which of them is wrong.
   const credentials = toSharedSecrets(

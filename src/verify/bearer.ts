@@ -1,7 +1,7 @@
-import { checkOptionNames } from '../core/option-names.js'
-import { VerificationError } from '../errors.js'
+import { InvalidOptionsError, VerificationError } from '../errors.js'
 import type { Verify } from '../model/code.js'
 import { readHeaderValue } from './header-value.js'
+import { checkMakerOptions } from './maker-options.js'
 import { checkSecret, checkSendable, toSharedSecrets } from './shared-secret.js'
 
 export interface BearerOptions {
@@ -20,16 +20,16 @@ export interface BearerOptions {
  *
  * It shows who sends, and nothing of what: whoever sees one request can make others. Where the sender can sign, let it sign.
  *
- * @throws InvalidOptionsError for a token that is empty, or that no header can hold.
+ * @throws InvalidOptionsError for a token that is empty, that has `Bearer` before it, or that no header can hold.
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
  */
 export function bearer(options: BearerOptions): Verify {
   const what = 'The verifier bearer'
-  checkOptionNames(options, ['token', 'retired'], what)
+  checkMakerOptions(options, ['token', 'retired'], what)
   const tokens = toSharedSecrets(
     { secret: options.token, retired: options.retired },
     { secret: `${what}: token`, retired: `${what}: retired` },
-    checkSendable,
+    (token, which) => checkSendable(checkAlone(token, which), which),
   )
   return request => {
     const token = /^Bearer +(.*)/i.exec(readHeaderValue(request, 'authorization', 'bearer'))?.[1]
@@ -39,4 +39,11 @@ export function bearer(options: BearerOptions): Verify {
     checkSecret(token, tokens, { name: 'bearer', what: 'token' })
     return true
   }
+}
+
+function checkAlone(token: string, which: string): string {
+  if (!/^Bearer\s/i.test(token)) return token
+  throw new InvalidOptionsError(
+    `${which} begins with 'Bearer', which stands before it in the header: write what comes behind`,
+  )
 }

@@ -1,11 +1,11 @@
 import { type KeyObject, verify } from 'node:crypto'
 import { sha256Hex, utf8 } from '../core/bytes.js'
 import { type Clock, systemClock } from '../core/clock.js'
-import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError, VerificationError } from '../errors.js'
 import type { Verdict, Verify } from '../model/code.js'
 import type { RawRequest } from '../model/received.js'
 import { KeySet } from './key-set.js'
+import { checkMakerOptions } from './maker-options.js'
 import { faultOfAge, type Tolerance, toToleranceMs } from './time.js'
 
 export interface FalOptions {
@@ -50,7 +50,7 @@ type HeaderValues = Readonly<Record<(typeof headerNames)[number], string>>
  */
 export function fal(options: FalOptions = {}): Verify {
   const what = 'The verifier fal'
-  checkOptionNames(options, optionNames, what)
+  checkMakerOptions(options, optionNames, what)
   const { keysUrl = KEYS_URL, tolerance = '5m', clock = systemClock } = options
   // Looked up when it is called: whoever stands in for it may do so after this.
   const { fetch = (input, init) => globalThis.fetch(input, init) } = options

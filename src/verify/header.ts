@@ -1,6 +1,6 @@
-import { checkOptionNames } from '../core/option-names.js'
 import type { Verify } from '../model/code.js'
 import { readHeaderValue } from './header-value.js'
+import { checkMakerOptions } from './maker-options.js'
 import { toHeaderName } from './place.js'
 import type { SecretOptions } from './provider.js'
 import { checkSecret, checkSendable, toSharedSecrets } from './shared-secret.js'
@@ -28,7 +28,7 @@ export interface HeaderOptions extends SecretOptions {
  */
 export function header(options: HeaderOptions): Verify {
   const what = 'The verifier header'
-  checkOptionNames(options, ['name', 'secret', 'retired'], what)
+  checkMakerOptions(options, ['name', 'secret', 'retired'], what)
   const name = toHeaderName(options.name, `${what}: name`)
   const secrets = toSharedSecrets(
     { secret: options.secret, retired: options.retired },

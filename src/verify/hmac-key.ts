@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { constantTimeEqual, utf8 } from '../core/bytes.js'
 import { InvalidOptionsError } from '../errors.js'
 import type { VerifyingKey } from './signed.js'
@@ -31,6 +31,23 @@ export function toMatches(key: KeyObject, { hash, encoding }: Omit<Signing, 'pre
       constantTimeEqual(utf8(encoding === 'hex' ? signature.toLowerCase() : signature), expected),
     )
   }
+}
+
+const alphabets = { hex: '0-9a-f', base64: 'a-z0-9+/=', base64url: 'a-z0-9_-' }
+
+/**
+ * Why a text can be no such signature, whatever the secret: it `cannot be …`. `undefined` where it could be one.
+ *
+ * @param otherForm What the operator should think of then.
+ */
+export function faultOfForm(
+  signature: string,
+  { hash, encoding, otherForm }: Omit<Signing, 'prefix'> & { readonly otherForm: string },
+): string | undefined {
+  const { length } = createHash(hash).digest(encoding)
+  if (new RegExp(`^[${alphabets[encoding]}]{${length}}$`, 'i').test(signature)) return undefined
+  const found = signature.length === length ? 'others' : String(signature.length)
+  return `cannot be a ${hash} in ${encoding} (${length} characters are needed, it has ${found}): ${otherForm}`
 }
 
 /**

@@ -1,8 +1,15 @@
-import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
 import type { Verify } from '../model/code.js'
 import { hasVariable, toContent } from './content.js'
-import { type Hash, type SecretEncoding, type SignatureEncoding, toHmacKey, toSecretKey } from './hmac-key.js'
+import {
+  faultOfForm,
+  type Hash,
+  type SecretEncoding,
+  type SignatureEncoding,
+  toHmacKey,
+  toSecretKey,
+} from './hmac-key.js'
+import { checkMakerOptions } from './maker-options.js'
 import {
   type FieldPlace,
   type HeaderPlace,
@@ -83,15 +90,25 @@ const optionNames: readonly string[] = [
  * @throws InvalidOptionsError for an empty secret; for a timestamp that is not signed, and so proves nothing.
  */
 export function hmac(options: HmacOptions): Verify {
-  return toHmacVerifier(options)
+  const otherForm = 'look at hash, encoding, and the prefix and separator of signature'
+  return toHmacVerifier(options, { otherForm, otherUnit: 'set unit' })
 }
 
 /** What only our own settings of `hmac` say. */
 export type HmacExtras = Pick<Layout, 'url' | 'hint'>
 
-export function toHmacVerifier(options: HmacOptions, extras: HmacExtras = {}): Verify {
+/** What the operator should do about a sender that signs in another way than this. */
+interface Advice {
+  readonly otherForm: string
+  readonly otherUnit?: string
+}
+
+export function toHmacVerifier(
+  options: HmacOptions,
+  { otherForm, otherUnit, ...extras }: Advice & HmacExtras,
+): Verify {
   const what = `The verifier ${options?.name ?? 'hmac'}`
-  checkOptionNames(options, optionNames, what)
+  checkMakerOptions(options, optionNames, what)
   const { name = 'hmac', hash = 'sha256', key = 'utf8', encoding = 'hex' } = options
   checkChoice(hash, hashes, `${what}: hash`)
   checkChoice(key, secretEncodings, `${what}: key`)
@@ -103,7 +120,8 @@ export function toHmacVerifier(options: HmacOptions, extras: HmacExtras = {}): V
     name,
     content: toContent(options.content ?? '{body}', what),
     signature: { ...signature, prefix: '' },
-    ...toTime(options, what),
+    ...toTime(options, what, otherUnit),
+    faultOfForm: text => faultOfForm(text, { hash, encoding, otherForm }),
     ...(options.id === undefined ? {} : { id: toPlace(options.id, `${what}: id`) }),
     ...extras,
   }
@@ -116,12 +134,16 @@ export function toHmacVerifier(options: HmacOptions, extras: HmacExtras = {}): V
   })
 }
 
-function toTime({ timestamp, unit = 's', tolerance }: HmacOptions, what: string): Pick<Layout, 'timestamp'> {
+function toTime(
+  { timestamp, unit = 's', tolerance }: HmacOptions,
+  what: string,
+  otherUnit: string | undefined,
+): Pick<Layout, 'timestamp'> {
   checkChoice(unit, units, `${what}: unit`)
   if (timestamp !== undefined) {
     const place = toPlace(timestamp, `${what}: timestamp`)
     const toleranceMs = toToleranceMs(tolerance ?? DEFAULT_TOLERANCE, what)
-    return { timestamp: { place, unit, toleranceMs } }
+    return { timestamp: { place, unit, toleranceMs, otherUnit } }
   }
   if (tolerance === undefined || tolerance === false) return {}
   throw new InvalidOptionsError(`${what}: tolerance needs a timestamp, and where it stands is not said`)

@@ -1,10 +1,10 @@
 import { type IpAddress, type IpRange, isWithin, parseIpAddress } from '../core/ip-ranges.js'
-import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError, VerificationError } from '../errors.js'
 import type { Verify } from '../model/code.js'
 import type { RawRequest } from '../model/received.js'
 import { onlyValue, parseElements } from './elements.js'
 import { readHeaderValue } from './header-value.js'
+import { checkMakerOptions } from './maker-options.js'
 import { toHeaderName } from './place.js'
 import { comesFromProxy, peerOf, toAddressList, toProxies } from './proxies.js'
 
@@ -36,10 +36,10 @@ export interface IpOptions {
  */
 export function ip(options: IpOptions): Verify {
   const what = 'The verifier ip'
-  checkOptionNames(options, ['ranges', 'proxies', 'header'], what)
+  checkMakerOptions(options, ['ranges', 'proxies', 'header'], what)
   const ranges = toAddressList(options.ranges, `${what}: ranges`)
   if (options.proxies === undefined) {
-    if (options.header === undefined) return request => checkPeer(request, ranges)
+    if (options.header === undefined) return request => checkPeer(request, ranges, hintOfProxy)
     throw new InvalidOptionsError(
       `${what}: header needs proxies, because anybody can write a header: say whose is believed`,
     )
@@ -47,17 +47,35 @@ export function ip(options: IpOptions): Verify {
   const proxies = toProxies(options.proxies, `${what}: proxies`)
   const header = toHeaderName(options.header ?? 'x-forwarded-for', `${what}: header`)
   return request => {
-    if (!comesFromProxy(request, proxies, 'ip')) return checkPeer(request, ranges)
+    if (!comesFromProxy(request, proxies, 'ip')) {
+      return checkPeer(request, ranges, () =>
+        request.headers.has(header) ? `, nor of proxies, so that its header ${header} is not believed` : '',
+      )
+    }
     const client = readClient(readHeaderValue(request, header, 'ip'), header, proxies === true ? [] : proxies)
     if (isWithin(client, ranges)) return true
     throw refusal(`the address in ${header} is in none of ranges`)
   }
 }
 
-function checkPeer(request: RawRequest, ranges: readonly IpRange[]): true {
+function checkPeer(
+  request: RawRequest,
+  ranges: readonly IpRange[],
+  hint: (peer: IpAddress, request: RawRequest) => string,
+): true {
   const peer = peerOf(request, 'ip')
   if (isWithin(peer, ranges)) return true
-  throw refusal(`it comes from ${peer.toString()}, which is in none of ranges`)
+  throw refusal(`it comes from ${peer.toString()}, which is in none of ranges${hint(peer, request)}`)
+}
+
+/** The kinds of addresses, as the parser calls them, that nobody has who calls from the internet. */
+const nearby = ['loopback', 'private', 'uniqueLocal', 'linkLocal', 'carrierGradeNat']
+
+/** What anybody could write is believed for a word to the operator, and for no more. */
+function hintOfProxy(peer: IpAddress, { headers }: RawRequest): string {
+  const header = ['x-forwarded-for', 'forwarded'].find(name => headers.has(name))
+  if (header === undefined || !nearby.includes(peer.range())) return ''
+  return `; by its header ${header} it seems to be a proxy: name it in proxies`
 }
 
 function readClient(value: string, header: string, proxies: readonly IpRange[]): IpAddress {

@@ -1,10 +1,10 @@
 import { createSecretKey } from 'node:crypto'
-import { checkOptionNames } from '../core/option-names.js'
 import { MalformedContentError, VerificationError } from '../errors.js'
 import type { Verdict, Verify } from '../model/code.js'
 import { checkFieldCount, readContent } from '../model/content.js'
 import type { RawRequest } from '../model/received.js'
 import { type Matches, toMatches } from './hmac-key.js'
+import { checkMakerOptions } from './maker-options.js'
 import { type TimedSecretOptions, timedOptionNames } from './provider.js'
 import { toRetired, toSecrets } from './secrets.js'
 import { SIGNED_WITH_RETIRED } from './signed.js'
@@ -41,7 +41,7 @@ interface Proof {
  */
 export function mailgun(options: TimedSecretOptions): Verify {
   const what = 'The verifier mailgun'
-  checkOptionNames(options, timedOptionNames, what)
+  checkMakerOptions(options, timedOptionNames, what)
   const { secret, retired, tolerance = DEFAULT_TOLERANCE } = options
   const toleranceMs = toToleranceMs(tolerance, what)
   const current = toKeys(toSecrets(secret, `${what}: secret`))

@@ -1,13 +1,13 @@
 import querystring from 'node:querystring'
 import { sha256Hex } from '../core/bytes.js'
-import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError, VerificationError } from '../errors.js'
 import type { Verify } from '../model/code.js'
 import { fromBase64 } from './base64.js'
 import { onlyValue, parseElements } from './elements.js'
 import { readHeaderValue } from './header-value.js'
+import { checkMakerOptions } from './maker-options.js'
 import { toHeaderName } from './place.js'
-import { comesFromProxy, toProxies } from './proxies.js'
+import { comesFromProxy, peerOf, toProxies } from './proxies.js'
 
 export interface MtlsOptions {
   /** The proxies that speak TLS for this server, whose word is believed; `true` believes whoever connects. */
@@ -46,13 +46,16 @@ export interface MtlsOptions {
  */
 export function mtls(options: MtlsOptions): Verify {
   const what = 'The verifier mtls'
-  checkOptionNames(options, ['proxies', 'header', 'fingerprints'], what)
+  checkMakerOptions(options, ['proxies', 'header', 'fingerprints'], what)
   const proxies = toProxies(options.proxies, `${what}: proxies`)
   const header = toHeaderName(options.header, `${what}: header`)
   const fingerprints = toFingerprints(options.fingerprints, `${what}: fingerprints`)
   return request => {
     if (!comesFromProxy(request, proxies, 'mtls')) {
-      throw refusal(`it does not come from one of proxies, so that its header ${header} is not believed`)
+      const peer = peerOf(request, 'mtls').toString()
+      throw refusal(
+        `it comes from ${peer}, which is in none of proxies, so that its header ${header} is not believed`,
+      )
     }
     const value = readHeaderValue(request, header, 'mtls')
     const fingerprint = readFingerprint(value)

@@ -10,7 +10,10 @@ export type HeaderPlace =
   | string
   | { readonly header: string | readonly string[]; readonly separator?: string; readonly prefix?: string }
 
-/** A field at the top of the JSON body: looked at only when the body is known to be the sender's. */
+/**
+ * A field of the JSON body, looked at only when the body is known to be the sender's. One further inside is a path: `data.id` is
+ * the `id` in `data`, where the body has no field that is called `data.id`.
+ */
 export interface FieldPlace {
   readonly field: string
 }
@@ -61,7 +64,9 @@ export function toPlacedHeader(place: HeaderPlace, what: string): PlacedHeader {
 export function toPlace(place: HeaderPlace | FieldPlace, what: string): PlacedHeader | FieldPlace {
   if (typeof place !== 'object' || place === null || !('field' in place)) return toPlacedHeader(place, what)
   if (typeof place.field === 'string' && place.field !== '') return { field: place.field }
-  throw new InvalidOptionsError(`${what}: field must be the name of a field at the top of the JSON body`)
+  throw new InvalidOptionsError(
+    `${what}: field must be the name of a field of the JSON body, or a path to one: 'data.id'`,
+  )
 }
 
 /** All values at a place, in order; `undefined` when there is no such header. */
@@ -75,7 +80,7 @@ export function readHeader(
 }
 
 /**
- * A text or a number at the top of a JSON body; `''` where there is none, and for a number that JavaScript cannot tell from its
+ * A text or a number in a JSON body; `''` where there is none, and for a number that JavaScript cannot tell from its
  * neighbours: two deliveries must not become one.
  */
 export function readField(body: Uint8Array, field: string): string {
@@ -85,7 +90,15 @@ export function readField(body: Uint8Array, field: string): string {
   } catch {
     // What is no JSON has no fields.
   }
-  if (typeof parsed !== 'object' || parsed === null || !Object.hasOwn(parsed, field)) return ''
-  const value: unknown = Reflect.get(parsed, field)
+  const value = valueAt(parsed, field)
   return typeof value === 'string' || Number.isSafeInteger(value) ? String(value) : ''
+}
+
+function valueAt(parent: unknown, path: string): unknown {
+  if (typeof parent !== 'object' || parent === null) return undefined
+  if (Object.hasOwn(parent, path)) return Reflect.get(parent, path)
+  const first = path.replace(/\..*/s, '')
+  return Object.hasOwn(parent, first)
+    ? valueAt(Reflect.get(parent, first), path.slice(first.length + 1))
+    : undefined
 }

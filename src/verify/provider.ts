@@ -1,7 +1,7 @@
-import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
 import type { Verify } from '../model/code.js'
 import { type HmacExtras, type HmacOptions, toHmacVerifier } from './hmac.js'
+import { checkMakerOptions } from './maker-options.js'
 import { checkLook, type SecretLook, toHint } from './secret-look.js'
 import { toSecrets } from './secrets.js'
 import type { SignedUrl } from './signed.js'
@@ -50,19 +50,19 @@ export interface Provider extends Omit<HmacOptions, 'secret' | 'retired' | 'name
 }
 
 export function untimed(options: SecretOptions, provider: Provider, look?: SecretLook): Verify {
-  checkOptionNames(options, secretOptionNames, `The verifier ${provider.name}`)
+  checkMakerOptions(options, secretOptionNames, `The verifier ${provider.name}`)
   return toVerifier(options, provider, look)
 }
 
 export function timed(options: TimedSecretOptions, provider: Provider, look?: SecretLook): Verify {
-  checkOptionNames(options, timedOptionNames, `The verifier ${provider.name}`)
+  checkMakerOptions(options, timedOptionNames, `The verifier ${provider.name}`)
   const tolerance = options.tolerance ?? provider.tolerance ?? DEFAULT_TOLERANCE
   return toVerifier({ ...options, tolerance }, provider, look)
 }
 
 export function withUrl(options: UrlSecretOptions, provider: Provider, look?: SecretLook): Verify {
   const what = `The verifier ${provider.name}`
-  checkOptionNames(options, urlOptionNames, what)
+  checkMakerOptions(options, urlOptionNames, what)
   const { url, ...secrets } = options
   return toVerifier(secrets, provider, look, url === undefined ? {} : { url: checkUrl(url, what) })
 }
@@ -85,5 +85,6 @@ function toVerifier(
   const secrets = toSecrets(options.secret, what)
   if (look !== undefined) checkLook(secrets, look, what)
   const hint = look === undefined ? {} : toHint(secrets, look)
-  return toHmacVerifier({ ...provider, ...options }, { ...extras, ...hint })
+  const otherForm = `something else than ${provider.name} has signed it`
+  return toHmacVerifier({ ...provider, ...options }, { otherForm, ...extras, ...hint })
 }

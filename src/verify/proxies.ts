@@ -52,8 +52,9 @@ export function comesFromProxy(request: RawRequest, proxies: Proxies, name: stri
 export function peerOf({ remoteAddress }: RawRequest, name: string): IpAddress {
   if (remoteAddress === undefined) {
     throw new VerificationError(
-      `${name}: who connects is not known where requests come by server.fetch, or through a socket without an address: ` +
-        'mount server.node, or say proxies: true where nobody but a proxy of yours can connect',
+      `${name}: who connects is not known where requests come by server.fetch, by verifyRequest without its option remoteAddress, ` +
+        'or through a socket without an address: mount server.node, pass remoteAddress, ' +
+        'or say proxies: true where nobody but a proxy of yours can connect',
     )
   }
   const address = parseIpAddress(remoteAddress)

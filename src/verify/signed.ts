@@ -26,6 +26,8 @@ export interface Layout {
   readonly url?: SignedUrl
   /** What the operator should look at first when no signature matches. */
   readonly hint?: string
+  /** Why a text can be no signature, whatever the secret: it `cannot be …`. `undefined` where it could be one. */
+  readonly faultOfForm?: (signature: string) => string | undefined
 }
 
 export interface SignedTime {
@@ -33,6 +35,8 @@ export interface SignedTime {
   readonly unit: TimestampUnit
   /** `false`: it is signed, and not looked at. */
   readonly toleranceMs: number | false
+  /** What the operator should do when it seems to count in another unit. */
+  readonly otherUnit?: string | undefined
 }
 
 export type SignedUrl = string | ((request: RawRequest) => string)
@@ -135,18 +139,18 @@ function isSigned(
 ): boolean {
   const { request, signatures, url, id, timestamp } = parts
   const content = fill(template, { id, timestamp, url, method: request.method, body })
-  return keys.some(key => {
-    const { prefix } = key
-    const own = signatures.filter(signature => signature.startsWith(prefix)).slice(0, most)
-    return key.matches(
-      content,
-      own.map(signature => signature.slice(prefix.length)),
-    )
-  })
+  return keys.some(key => key.matches(content, ownOf(key, signatures).slice(0, most)))
+}
+
+/** The signatures that are for a key, without what says so. */
+function ownOf({ prefix }: VerifyingKey, signatures: readonly string[]): readonly string[] {
+  return signatures.filter(each => each.startsWith(prefix)).map(each => each.slice(prefix.length))
 }
 
 /** More than that a signature does not match, where more can be found out. */
 function findCause(parts: Parts, layout: Layout, { current, retired }: Keys): string | undefined {
+  const faults = current.flatMap(key => ownOf(key, parts.signatures)).map(each => layout.faultOfForm?.(each))
+  if (!faults.includes(undefined)) return `its signature ${faults[0]}`
   if (isSigned(parts, parts.body, layout, { keys: retired })) return SIGNED_WITH_RETIRED
   const original = findOriginal(parts, layout, current)
   return original === undefined
@@ -170,10 +174,10 @@ function findOriginal(parts: Parts, layout: Layout, keys: readonly VerifyingKey[
 
 function checkTimestamp({ request, body, timestamp }: Parts, { name, timestamp: time }: Layout): void {
   if (time === undefined || time.toleranceMs === false) return
-  const { place, unit, toleranceMs } = time
+  const { place, unit, toleranceMs, otherUnit } = time
   const value = valueAt(place, timestamp, body)
   if (value === '') throw new VerificationError(`${name}: it is signed, but has no timestamp`)
-  checkAge(value, { name, receivedAt: request.receivedAt, unit, toleranceMs })
+  checkAge(value, { name, receivedAt: request.receivedAt, unit, toleranceMs, otherUnit })
 }
 
 /** What stands in a header was read before; what stands in the body is read now that the body is known to be the sender's. */

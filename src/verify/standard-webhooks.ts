@@ -1,11 +1,11 @@
 import { createSecretKey } from 'node:crypto'
-import { checkOptionNames } from '../core/option-names.js'
 import { InvalidOptionsError } from '../errors.js'
 import type { Verify } from '../model/code.js'
 import { PRIVATE, PUBLIC, SYMMETRIC, toPublicKey, toSymmetricKeyOfOthers } from '../model/signing-secret.js'
 import { toContent } from './content.js'
 import { toEd25519Key } from './ed25519-key.js'
 import { toHmacKey } from './hmac-key.js'
+import { checkMakerOptions } from './maker-options.js'
 import { type PlacedHeader, toPlacedHeader } from './place.js'
 import { type TimedSecretOptions, timedOptionNames } from './provider.js'
 import { checkLook, type SecretLook, toHint } from './secret-look.js'
@@ -104,7 +104,7 @@ function toStandardKey(secret: string, what: string): VerifyingKey {
 
 function toVerifier(options: TimedSecretOptions, { name, toKey, look }: Writing): Verify {
   const what = `The verifier ${name}`
-  checkOptionNames(options, timedOptionNames, what)
+  checkMakerOptions(options, timedOptionNames, what)
   const { secret, retired, tolerance = DEFAULT_TOLERANCE } = options
   const secrets = toSecrets(secret, `${what}: secret`)
   if (look !== undefined) checkLook(secrets, look, `${what}: secret`)

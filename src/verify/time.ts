@@ -1,5 +1,5 @@
 import { type Duration, formatMs, toMs } from '../core/duration.js'
-import { VerificationError } from '../errors.js'
+import { InvalidOptionsError, VerificationError } from '../errors.js'
 
 /** In what a provider counts. */
 export type TimestampUnit = 's' | 'ms'
@@ -9,8 +9,17 @@ export type Tolerance = Duration | false
 
 export const DEFAULT_TOLERANCE: Tolerance = '5m'
 
+/** Most timestamps are no more exact than this. */
+const LEAST_TOLERANCE_MS = 1_000
+
+/** @throws InvalidOptionsError for what is no duration, and for less than a second: whoever writes `300` means seconds. */
 export function toToleranceMs(tolerance: Tolerance, what: string): number | false {
-  return tolerance === false ? false : toMs(tolerance, `${what}: tolerance`)
+  if (tolerance === false) return false
+  const ms = toMs(tolerance, `${what}: tolerance`)
+  if (ms >= LEAST_TOLERANCE_MS) return ms
+  throw new InvalidOptionsError(
+    `${what}: tolerance is ${formatMs(ms)}, and must be at least 1s: numbers are milliseconds, so write '300s' or 300_000`,
+  )
 }
 
 const NOT_WHOLE = 'its timestamp is not a whole number'
@@ -20,7 +29,14 @@ interface Age {
   readonly receivedAt: Date
   readonly unit: TimestampUnit
   readonly toleranceMs: number
+  /** What the operator should do when it seems to count in another unit. */
+  readonly otherUnit?: string | undefined
 }
+
+const units = {
+  s: { ms: 1_000, name: 'seconds', other: 'ms' },
+  ms: { ms: 1, name: 'milliseconds', other: 's' },
+} as const
 
 /** @throws VerificationError for a signed timestamp that is no whole number, or is too far from `receivedAt`. */
 export function checkAge(timestamp: string, { name, ...age }: Age & { readonly name: string }): void {
@@ -29,19 +45,21 @@ export function checkAge(timestamp: string, { name, ...age }: Age & { readonly n
 }
 
 /** What is wrong with a timestamp, whether it is signed or not. */
-export function faultOfAge(timestamp: string, { receivedAt, unit, toleranceMs }: Age): string | undefined {
+export function faultOfAge(timestamp: string, age: Age): string | undefined {
   if (!isWhole(timestamp)) return NOT_WHOLE
-  const aheadMs = Number(timestamp) * (unit === 's' ? 1_000 : 1) - receivedAt.getTime()
+  const { receivedAt, unit, toleranceMs, otherUnit } = age
+  const aheadIn = (counted: TimestampUnit) => Number(timestamp) * units[counted].ms - receivedAt.getTime()
+  const aheadMs = aheadIn(unit)
+  if (Math.abs(aheadMs) <= toleranceMs) return undefined
+  const { name, other } = units[unit]
+  if (otherUnit !== undefined && Math.abs(aheadIn(other)) < Math.abs(aheadMs)) {
+    return `its timestamp seems to count ${units[other].name}, and is read as ${name}: ${otherUnit}`
+  }
   const tolerated = `${formatMs(toleranceMs)} are tolerated`
-  if (aheadMs > toleranceMs) {
-    const seconds = Math.round(aheadMs / 1_000)
-    return `its timestamp is ${seconds} s ahead of our clock, and ${tolerated}: one of the clocks is wrong`
-  }
-  if (aheadMs < -toleranceMs) {
-    const seconds = Math.round(-aheadMs / 1_000)
-    return `its timestamp is ${seconds} s behind our clock, and ${tolerated}: one of the clocks is wrong, or an old request was sent again`
-  }
-  return undefined
+  const seconds = Math.round(Math.abs(aheadMs) / 1_000)
+  return aheadMs > 0
+    ? `its timestamp is ${seconds} s ahead of our clock, and ${tolerated}: one of the clocks is wrong`
+    : `its timestamp is ${seconds} s behind our clock, and ${tolerated}: one of the clocks is wrong, or an old request was sent again`
 }
 
 /**

@@ -1,11 +1,11 @@
 import { createSecretKey } from 'node:crypto'
 import { constantTimeEqual, sha256Hex, toText, utf8 } from '../core/bytes.js'
-import { checkOptionNames } from '../core/option-names.js'
 import { VerificationError } from '../errors.js'
 import type { Verdict, Verify } from '../model/code.js'
 import { isUrlEncoded } from '../model/content.js'
 import type { RawRequest } from '../model/received.js'
 import { type Matches, toMatches } from './hmac-key.js'
+import { checkMakerOptions } from './maker-options.js'
 import { checkUrl, type UrlSecretOptions, urlOptionNames } from './provider.js'
 import { checkLook, type SecretLook } from './secret-look.js'
 import { toRetired, toSecrets } from './secrets.js'
@@ -49,7 +49,7 @@ const look: SecretLook = {
  */
 export function twilio(options: UrlSecretOptions): Verify {
   const what = 'The verifier twilio'
-  checkOptionNames(options, urlOptionNames, what)
+  checkMakerOptions(options, urlOptionNames, what)
   const { secret, retired, url } = options
   const secrets = toSecrets(secret, `${what}: secret`)
   checkLook(secrets, look, `${what}: secret`)

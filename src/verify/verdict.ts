@@ -78,5 +78,8 @@ function isPass(verdict: unknown): verdict is Exclude<Verdict, false> {
 function describe(verdict: unknown): string {
   if (verdict === false) return 'it returned false'
   if (verdict === undefined) return 'it returned nothing; a verifier returns true or { deliveryId }'
+  if (typeof verdict === 'function') {
+    return 'it returned a function, and so makes verifiers: call it where you declare it, and give what it returns'
+  }
   return `it returned ${verdict === null ? 'null' : `a value of type ${typeof verdict}`}; only true or { deliveryId } passes`
 }

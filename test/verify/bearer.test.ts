@@ -79,6 +79,10 @@ it('takes all signs that a header holds as they are', async () => {
   ).toBe(true)
 })
 
+it.each(['bearer', 'bearers', 'a bearer token'])('takes the word as a part of a token: %s', async token => {
+  expect(bearer({ token })(await toRequest(withHeader(`Bearer ${token}`)))).toBe(true)
+})
+
 it.each<[unknown, string]>([
   [{}, 'The verifier bearer: token is undefined: is the environment variable set?'],
   [{ token: '' }, 'The verifier bearer: token is empty: is the environment variable set?'],
@@ -95,6 +99,14 @@ it.each<[unknown, string]>([
     { token: bad },
     'The verifier bearer: token has characters that a header does not hold as they are: letters, digits and signs of ASCII only',
   ]),
+  ...['Bearer abc', 'bearer\tabc'].map((bad): [unknown, string] => [
+    { token: bad },
+    "The verifier bearer: token begins with 'Bearer', which stands before it in the header: write what comes behind",
+  ]),
+  [
+    { token, retired: ['Bearer abc'] },
+    "The verifier bearer: retired begins with 'Bearer', which stands before it in the header: write what comes behind",
+  ],
   [{ token, retired: '' }, 'The verifier bearer: retired is empty: is the environment variable set?'],
   [
     { token, retired: ['é'] },

@@ -543,6 +543,11 @@ describe('what is declared', () => {
     ],
     ['cloudEvents without origins', () => cloudEvents(untyped({})), 'cloudEvents: origins is undefined'],
     [
+      'cloudEvents with a URL as origin',
+      () => cloudEvents({ origins: ['a.example', 'https://eventgrid.azure.net'] }),
+      "cloudEvents: origins must be DNS names, such as 'eventgrid.azure.net', without 'https://' and without a path",
+    ],
+    [
       'cloudEvents with an empty origin',
       () => cloudEvents({ origins: [''] }),
       'origins[0] is empty: is the environment variable set?',

@@ -23,6 +23,9 @@ async function outcome(options: HmacOptions, given: Given): Promise<unknown> {
   }
 }
 
+/** A signature by its looks. */
+const anybodys = '0'.repeat(64)
+
 const plain: HmacOptions = { secret, signature: 'acme-signature' }
 const timed: HmacOptions = {
   secret,
@@ -53,7 +56,7 @@ describe('what passes', () => {
       const headers = { 'acme-signature': signatureOf(body, { hash }).toString('hex') }
       expect(await outcome({ ...plain, hash }, { headers, body })).toBe(true)
       const other = hash === 'sha1' ? 'sha256' : 'sha1'
-      expect(await outcome({ ...plain, hash: other }, { headers, body })).toMatch(/does not match/)
+      expect(await outcome({ ...plain, hash: other }, { headers, body })).toMatch(/cannot be a sha/)
     },
   )
 
@@ -66,7 +69,7 @@ describe('what passes', () => {
       expect(written('base64')).not.toEqual(written('base64url'))
       for (const as of ['hex', 'base64', 'base64url'] as const) {
         const verdict = await outcome({ ...plain, encoding }, { headers: written(as), body: content })
-        expect(verdict).toEqual(as === encoding ? true : expect.stringMatching(/does not match/))
+        expect(verdict).toEqual(as === encoding ? true : expect.stringMatching(/cannot be a sha256/))
       }
     },
   )
@@ -112,7 +115,7 @@ describe('what passes', () => {
     )
     expect(
       await outcome(options, { headers: { 'new-signature': 'x', 'old-signature': good }, body }),
-    ).toMatch(/does not match/)
+    ).toMatch(/cannot be a sha256/)
   })
 
   it('has method, URL, id and time signed where they are part of the content', async () => {
@@ -179,6 +182,38 @@ describe('the delivery id', () => {
     expect(await outcome({ ...plain, id: { field: 'constructor' } }, { headers, body })).toBe(true)
   })
 
+  it.each([
+    ['data.id', '{"data":{"id":"d1"}}', 'd1'],
+    ['data.more.id', '{"data":{"more":{"id":7}}}', '7'],
+    ['data.more.id', '{"data":{"more.id":"d1"}}', 'd1'],
+    ['event.id', '{"event.id":"d1","event":{"id":"other"}}', 'd1'],
+    ['data.', '{"data":{"":"d1"}}', 'd1'],
+  ])(
+    'is a field further inside, where none has that very name: %s of %s',
+    async (field, content, deliveryId) => {
+      const signed = { 'acme-signature': signatureOf(content).toString('hex') }
+      expect(await outcome({ ...plain, id: { field } }, { headers: signed, body: content })).toEqual({
+        deliveryId,
+      })
+    },
+  )
+
+  it.each([
+    ['data.id', '{"id":"other"}'],
+    ['data.id', '{"data":null}'],
+    ['data.id', '{"data":"id"}'],
+    ['data.id', '{"data":{}}'],
+    ['data.id', '{"data":{"id":{}}}'],
+    ['data.length', '{"data":"text"}'],
+    ['constructor.name', '{}'],
+    ['data.constructor.name', '{"data":{}}'],
+    ['dat', '{"data":{"":"other"}}'],
+    ['data', '{"data":{"":"other"}}'],
+  ])('is no other field than that: not %s of %s', async (field, content) => {
+    const signed = { 'acme-signature': signatureOf(content).toString('hex') }
+    expect(await outcome({ ...plain, id: { field } }, { headers: signed, body: content })).toBe(true)
+  })
+
   it('is a header', async () => {
     const id = 'acme-id'
     expect(await outcome({ ...plain, id }, { headers: { ...headers, [id]: 'd1' }, body })).toEqual({
@@ -218,19 +253,42 @@ describe('the time', () => {
     else expect(found).toMatch(verdict)
   })
 
+  it.each([
+    ['s', NOW, 'milliseconds, and is read as seconds'],
+    ['ms', NOW_S, 'seconds, and is read as milliseconds'],
+  ] as const)('seems to count something else than %s', async (unit, timestamp, words) => {
+    const given = { headers: { 'acme-signature': timedHeader(timestamp) }, body }
+    expect(await outcome({ ...timed, unit }, given)).toBe(
+      `acme: it is signed, but its timestamp seems to count ${words}: set unit`,
+    )
+    const other = unit === 's' ? 'ms' : 's'
+    expect(await outcome({ ...timed, unit: other }, given)).toBe(true)
+  })
+
+  it('seems to count something else also where a clock is off by a year', async () => {
+    const headers = { 'acme-signature': timedHeader(NOW - 365 * 86_400_000) }
+    expect(await outcome(timed, { headers, body })).toMatch(/seems to count milliseconds/)
+  })
+
+  it.each([0, 1, NOW_S + 20 * 365 * 86_400])('is far off, and counts what it should: %i', async timestamp => {
+    const found = await outcome(timed, { headers: { 'acme-signature': timedHeader(timestamp) }, body })
+    expect(found).toMatch(/(?:ahead of|behind) our clock/)
+    expect(found).not.toMatch(/seems/)
+  })
+
   it('is not looked at when that is asked for', async () => {
     const headers = { 'acme-signature': timedHeader(1) }
     expect(await outcome({ ...timed, tolerance: false }, { headers, body })).toBe(true)
   })
 
   it('is counted in milliseconds when that is said', async () => {
-    const options = { ...timed, unit: 'ms' as const, tolerance: 5 }
+    const options = { ...timed, unit: 'ms' as const, tolerance: 1_000 }
     for (const [ms, verdict] of [
       [0, true],
-      [5, true],
-      [6, false],
-      [-5, true],
-      [-6, false],
+      [1_000, true],
+      [1_001, false],
+      [-1_000, true],
+      [-1_001, false],
     ] as const) {
       const found = await outcome(options, { headers: { 'acme-signature': timedHeader(NOW + ms) }, body })
       expect(found === true).toBe(verdict)
@@ -259,7 +317,7 @@ describe('the time', () => {
 
   it('is not read from a body that is not the sender’s', async () => {
     const options: HmacOptions = { ...plain, timestamp: { field: 'at' } }
-    const found = await outcome(options, { headers: { 'acme-signature': '00' }, body: '{"at":1}' })
+    const found = await outcome(options, { headers: { 'acme-signature': anybodys }, body: '{"at":1}' })
     expect(found).toMatch(/does not match/)
   })
 })
@@ -295,12 +353,12 @@ describe('the reason why not', () => {
     ],
     [
       plain,
-      { 'acme-signature': '00' },
+      { 'acme-signature': anybodys },
       'hmac: its signature does not match: it was signed with another secret, or changed on the way',
     ],
     [
       { ...plain, content: '{url}{body}' },
-      { 'acme-signature': '00' },
+      { 'acme-signature': anybodys },
       'hmac: its signature does not match: it was signed with another secret, or changed on the way, or was called under another URL than we think',
     ],
   ])('says what is missing: %#', async (options, headers, reason) => {
@@ -329,9 +387,52 @@ describe('the reason why not', () => {
     expect(await outcome({ ...plain, retired: [] }, { headers, body })).toMatch(/does not match/)
   })
 
+  it.each<[Partial<HmacOptions>, string, string]>([
+    [{}, `sha256=${anybodys}`, 'a sha256 in hex (64 characters are needed, it has 71)'],
+    [{}, '', 'a sha256 in hex (64 characters are needed, it has 0)'],
+    [{}, signatureOf(body).toString('base64'), 'a sha256 in hex (64 characters are needed, it has 44)'],
+    [{}, `x${'0'.repeat(63)}`, 'a sha256 in hex (64 characters are needed, it has others)'],
+    [{}, `${'0'.repeat(63)}x`, 'a sha256 in hex (64 characters are needed, it has others)'],
+    [{}, `0${anybodys}`, 'a sha256 in hex (64 characters are needed, it has 65)'],
+    [{}, anybodys.slice(1), 'a sha256 in hex (64 characters are needed, it has 63)'],
+    [{ hash: 'sha1' }, anybodys, 'a sha1 in hex (40 characters are needed, it has 64)'],
+    [{ encoding: 'base64' }, anybodys, 'a sha256 in base64 (44 characters are needed, it has 64)'],
+    [
+      { encoding: 'base64', hash: 'sha384' },
+      '-'.repeat(64),
+      'a sha384 in base64 (64 characters are needed, it has others)',
+    ],
+    [
+      { encoding: 'base64url', hash: 'sha384' },
+      '+'.repeat(64),
+      'a sha384 in base64url (64 characters are needed, it has others)',
+    ],
+  ])('is that it can be no such signature: %o, %s', async (setting, signature, what) => {
+    expect(await outcome({ ...plain, ...setting }, { headers: { 'acme-signature': signature }, body })).toBe(
+      `hmac: its signature cannot be ${what}: look at hash, encoding, and the prefix and separator of signature`,
+    )
+  })
+
+  it.each<[Partial<HmacOptions>, string]>([
+    [{}, 'ABCDEFabcdef0189'.repeat(4)],
+    [{ encoding: 'base64' }, `${'azAZ09+/'.repeat(5)}abc=`],
+    [{ encoding: 'base64url' }, `${'azAZ09_-'.repeat(5)}abc`],
+  ])('is that it does not match, of what could be one: %o, %s', async (setting, signature) => {
+    expect(
+      await outcome({ ...plain, ...setting }, { headers: { 'acme-signature': signature }, body }),
+    ).toMatch(/does not match/)
+  })
+
+  it('is that none of several can be a signature, by the first', async () => {
+    const tell = (signatures: string) =>
+      outcome(timed, { headers: { 'acme-signature': `t=${NOW_S},${signatures}` }, body })
+    expect(await tell('v1=00,v1=000')).toMatch(/64 characters are needed, it has 2\)/)
+    expect(await tell(`v1=00,v1=${anybodys}`)).toMatch(/does not match/)
+  })
+
   it('is that the good one stands where it is not looked for', async () => {
     const good = signatureOf(`${NOW_S}.${body}`).toString('hex')
-    const headers = { 'acme-signature': `t=${NOW_S},v0=${good},v1=00` }
+    const headers = { 'acme-signature': `t=${NOW_S},v0=${good},v1=${anybodys}` }
     expect(await outcome(timed, { headers, body })).toMatch(/does not match/)
   })
 
@@ -512,6 +613,12 @@ describe('what is refused at once', () => {
       { ...plain, secret: 'x\n' },
       'The verifier hmac: secret begins or ends with white space, such as the line break of a file',
     ],
+    ...['"', "'", '`'].map((quote): [unknown, string] => [
+      { ...plain, secret: `${quote}a secret${quote}` },
+      'The verifier hmac: secret is in quotes, which would be a part of it: leave them out, also where the environment is read from a file',
+    ]),
+    [{ ...plain, secret: ['x', '""'] }, /^The verifier hmac: secret\[1\] is in quotes/],
+    [{ ...plain, retired: "'old'" }, /^The verifier hmac: retired is in quotes/],
     [{ ...plain, retired: '' }, 'The verifier hmac: retired is empty: is the environment variable set?'],
     [
       { ...plain, name: 'acme', secret: '' },
@@ -572,6 +679,12 @@ describe('what is refused at once', () => {
       { ...plain, tolerance: '5m' },
       'The verifier hmac: tolerance needs a timestamp, and where it stands is not said',
     ],
+    [
+      { ...timed, tolerance: 300 },
+      "The verifier acme: tolerance is 300ms, and must be at least 1s: numbers are milliseconds, so write '300s' or 300_000",
+    ],
+    [{ ...timed, tolerance: 999 }, /^The verifier acme: tolerance is 999ms, and must be at least 1s/],
+    [{ ...timed, tolerance: 0 }, /^The verifier acme: tolerance is 0ms, and must be at least 1s/],
     [{ ...timed, tolerance: 'soon' }, /^The verifier acme: tolerance is 'soon': a duration is/],
     [{ ...plain, signature: 'two words' }, /^The verifier hmac: signature must be the name of a header/],
     [{ ...plain, signature: '' }, /^The verifier hmac: signature must be the name of a header/],
@@ -587,16 +700,16 @@ describe('what is refused at once', () => {
     ],
     [
       { ...plain, id: { field: '' } },
-      'The verifier hmac: id: field must be the name of a field at the top of the JSON body',
+      "The verifier hmac: id: field must be the name of a field of the JSON body, or a path to one: 'data.id'",
     ],
     [
       { ...plain, id: { field: 7 } },
-      'The verifier hmac: id: field must be the name of a field at the top of the JSON body',
+      "The verifier hmac: id: field must be the name of a field of the JSON body, or a path to one: 'data.id'",
     ],
     [{ ...plain, id: null }, /^The verifier hmac: id must be the name of a header/],
     [
       { ...plain, timestamp: { field: '' } },
-      'The verifier hmac: timestamp: field must be the name of a field at the top of the JSON body',
+      "The verifier hmac: timestamp: field must be the name of a field of the JSON body, or a path to one: 'data.id'",
     ],
   ])('%#: %j', (options, message) => {
     let thrown: unknown
@@ -615,6 +728,10 @@ describe('what is refused at once', () => {
     expect(() => hmac({ ...plain, content, id: 'acme-id' })).toThrow(
       "The verifier hmac: content has {id} with nothing behind it that ends it; put what stands there, such as '{id}.{body}'",
     )
+  })
+
+  it.each(['"', '"a', 'a"', '"a\'', 'a"b"', '"a"b'])('takes quotes that are around nothing: %s', secret => {
+    expect(hmac({ ...plain, secret })).toBeTypeOf('function')
   })
 
   it('takes a field and a tolerance that is off', () => {

@@ -47,10 +47,24 @@ describe('by the connection', () => {
     expect(await reasonFor(ip({ ranges }), called('8.8.8.8', headers))).toBe(none)
   })
 
+  it.each(['127.0.0.1', '::1', '10.0.0.1', 'fd00::1', 'fe80::1', '100.64.0.1', '::ffff:192.168.0.1'])(
+    'says that %s seems to be a proxy, where it brings along the header of one',
+    async address => {
+      const reason = await reasonFor(ip({ ranges }), called(address, { 'x-forwarded-for': '203.0.113.9' }))
+      expect(reason).toMatch(
+        /^ip: it comes from \S+, which is in none of ranges; by its header x-forwarded-for it seems to be a proxy: name it in proxies$/,
+      )
+      expect(await reasonFor(ip({ ranges }), called(address, { forwarded: 'for=203.0.113.9' }))).toMatch(
+        /; by its header forwarded it seems/,
+      )
+      expect(await reasonFor(ip({ ranges }), called(address))).toMatch(/ranges$/)
+    },
+  )
+
   it('says what to do where it is not known who connects', async () => {
     const reason =
-      'ip: who connects is not known where requests come by server.fetch, or through a socket without an address: ' +
-      'mount server.node, or say proxies: true where nobody but a proxy of yours can connect'
+      'ip: who connects is not known where requests come by server.fetch, by verifyRequest without its option remoteAddress, ' +
+      'or through a socket without an address: mount server.node, pass remoteAddress, or say proxies: true where nobody but a proxy of yours can connect'
     expect(await reasonFor(ip({ ranges }), {})).toBe(reason)
     expect(await reasonFor(ip({ ranges, proxies: ['10.0.0.0/8'] }), {})).toBe(reason)
   })
@@ -141,7 +155,11 @@ describe('behind proxies', () => {
 
   it('judges who connects past them by the connection', async () => {
     const headers = { 'x-forwarded-for': '203.0.113.9' }
-    expect(await reasonFor(proxied, called('8.8.8.8', headers))).toBe(none)
+    expect(await reasonFor(proxied, called('8.8.8.8', headers))).toBe(
+      `${none}, nor of proxies, so that its header x-forwarded-for is not believed`,
+    )
+    // Of a header that is not looked at there is nothing to say.
+    expect(await reasonFor(proxied, called('8.8.8.8', { forwarded: 'for=203.0.113.9' }))).toBe(none)
     expect(proxied(await toRequest(called('203.0.113.9', { 'x-forwarded-for': '8.8.8.8' })))).toBe(true)
   })
 

@@ -174,11 +174,11 @@ it.each([
 
 it('does not believe a header of anybody but the proxies', async () => {
   expect(await reasonFor(mtls(options), handedOn(bytes(bank), '8.8.8.8'))).toBe(
-    'mtls: it does not come from one of proxies, so that its header client-cert is not believed',
+    'mtls: it comes from 8.8.8.8, which is in none of proxies, so that its header client-cert is not believed',
   )
   expect(await reasonFor(mtls(options), { headers: { 'client-cert': bytes(bank) } })).toBe(
-    'mtls: who connects is not known where requests come by server.fetch, or through a socket without an address: ' +
-      'mount server.node, or say proxies: true where nobody but a proxy of yours can connect',
+    'mtls: who connects is not known where requests come by server.fetch, by verifyRequest without its option remoteAddress, ' +
+      'or through a socket without an address: mount server.node, pass remoteAddress, or say proxies: true where nobody but a proxy of yours can connect',
   )
   expect(await reasonFor(mtls(options), handedOn(bytes(bank), 'localhost'))).toBe(
     'mtls: the remote address of the request is no IP address',

@@ -419,3 +419,31 @@ it('slack passes what Slack gives as its example', async () => {
   })
   expect(slack({ secret: '8f742231b10e8888abcd99yyyzzz85a5' })(request)).toBe(true)
 })
+
+it.each([
+  [
+    github,
+    'github',
+    'x-hub-signature-256',
+    'sha256=00',
+    'a sha256 in hex (64 characters are needed, it has 2)',
+  ],
+  [
+    shopify,
+    'shopify',
+    'x-shopify-hmac-sha256',
+    '0'.repeat(64),
+    'a sha256 in base64 (44 characters are needed, it has 64)',
+  ],
+])('says that something else has signed it: %#', async (provider, name, header, signature, what) => {
+  const request = await toRequest({ body: '{}', url, headers: { [header]: signature } })
+  expect(await refusalOf(provider({ secret: 'hunter2' }), request)).toBe(
+    `${name}: its signature cannot be ${what}: something else than ${name} has signed it`,
+  )
+})
+
+it('has a unit that is not for its users to set', async () => {
+  const { provider, secret, body, sign } = caseOf('stripe')
+  const request = await toRequest({ body, url, headers: sign(secret, body, NOW) })
+  expect(await refusalOf(provider({ secret }), request)).toMatch(/s ahead of our clock, and 5m are tolerated/)
+})

@@ -55,6 +55,7 @@ it.each([
   { deliveryId: 7 },
   { deliveryId: undefined },
   { ok: true },
+  () => true,
 ])('lets nothing pass but true and an id: not %j', async value => {
   expect((await judge([returning(value)], request)).ok).toBe(false)
   expect((await judge([returning(Promise.resolve(value))], request)).ok).toBe(false)
@@ -69,6 +70,10 @@ it.each([
   [false, 'it returned false'],
   [undefined, 'it returned nothing; a verifier returns true or { deliveryId }'],
   [null, 'it returned null; only true or { deliveryId } passes'],
+  [
+    () => true,
+    'it returned a function, and so makes verifiers: call it where you declare it, and give what it returns',
+  ],
   ['the secret', 'it returned a value of type string; only true or { deliveryId } passes'],
   [{ secret: 'x' }, 'it returned a value of type object; only true or { deliveryId } passes'],
 ])('says what was returned by its type alone: %j', async (value, reason) => {

@@ -1,5 +1,5 @@
-import { checkOptionNames } from '../../core/option-names.js'
 import { InvalidOptionsError, VerificationError } from '../../errors.js'
+import { checkMakerOptions } from '../maker-options.js'
 import { toSecrets } from '../secrets.js'
 import type { ProviderHandshake } from './answer.js'
 
@@ -23,13 +23,13 @@ const MOST_RATE = 999_999_999
  * server.source('events', { handshake: handshakes.cloudEvents({ origins: 'eventgrid.azure.net', rate: 600 }) })
  * ```
  *
- * @throws InvalidOptionsError for no origin, and for a rate that is no whole number of at least 1.
+ * @throws InvalidOptionsError for no origin, for a URL in the place of one, and for a rate that is no whole number of at least 1.
  * @see https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md#4-abuse-protection
  */
 export function cloudEvents(options: CloudEventsOptions): ProviderHandshake {
-  checkOptionNames(options, ['origins', 'rate'], 'The handshake cloudEvents')
+  checkMakerOptions(options, ['origins', 'rate'], 'The handshake cloudEvents')
   const { rate = '*' } = options
-  const origins = toSecrets(options.origins, 'The handshake cloudEvents: origins').map(lowerCase)
+  const origins = toSecrets(options.origins, 'The handshake cloudEvents: origins').map(toOrigin)
   if (rate !== '*' && !isRate(rate)) {
     throw new InvalidOptionsError(
       `The handshake cloudEvents: rate must be a whole number of requests a minute, from 1 to ${MOST_RATE}, or '*'`,
@@ -46,6 +46,14 @@ export function cloudEvents(options: CloudEventsOptions): ProviderHandshake {
       },
     })
   }
+}
+
+/** @throws InvalidOptionsError for a URL. */
+function toOrigin(name: string): string {
+  if (!name.includes('/')) return lowerCase(name)
+  throw new InvalidOptionsError(
+    "The handshake cloudEvents: origins must be DNS names, such as 'eventgrid.azure.net', without 'https://' and without a path",
+  )
 }
 
 /** @throws VerificationError for one that is not allowed. */

@@ -1,6 +1,6 @@
 import { constantTimeEqual, utf8 } from '../../core/bytes.js'
-import { checkOptionNames } from '../../core/option-names.js'
 import { VerificationError } from '../../errors.js'
+import { checkMakerOptions } from '../maker-options.js'
 import { toSecrets } from '../secrets.js'
 import { checkEcho, echo, type ProviderHandshake } from './answer.js'
 
@@ -21,7 +21,7 @@ export interface MetaOptions {
  * @see https://developers.facebook.com/docs/graph-api/webhooks/getting-started#verification-requests
  */
 export function meta(options: MetaOptions): ProviderHandshake {
-  checkOptionNames(options, ['verifyToken'], 'The handshake meta')
+  checkMakerOptions(options, ['verifyToken'], 'The handshake meta')
   const tokens = toSecrets(options.verifyToken, 'The handshake meta: verifyToken').map(utf8)
   return ({ method, query }) => {
     if (method !== 'GET' || query.get('hub.mode') !== 'subscribe') return undefined

@@ -1,6 +1,6 @@
 import { toText } from '../../core/bytes.js'
-import { checkOptionNames } from '../../core/option-names.js'
 import type { RawRequest } from '../../model/received.js'
+import { checkMakerOptions } from '../maker-options.js'
 import type { TimedSecretOptions } from '../provider.js'
 import { toRetired, toSecrets } from '../secrets.js'
 import type { SLACK, ZOOM } from '../slack-setting.js'
@@ -21,7 +21,7 @@ export function toQuestionSecrets(
   options: TimedSecretOptions,
 ): readonly string[] {
   const what = `The handshake ${name}`
-  checkOptionNames(options, ['secret', 'retired', 'tolerance'], what)
+  checkMakerOptions(options, ['secret', 'retired', 'tolerance'], what)
   toRetired(options.retired, `${what}: retired`)
   return toSecrets(options.secret, `${what}: secret`)
 }

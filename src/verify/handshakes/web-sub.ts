@@ -1,5 +1,5 @@
-import { checkOptionNames } from '../../core/option-names.js'
 import { InvalidOptionsError, VerificationError } from '../../errors.js'
+import { checkMakerOptions } from '../maker-options.js'
 import { checkEcho, echo, type ProviderHandshake } from './answer.js'
 
 /** What a hub was asked to do. */
@@ -47,7 +47,7 @@ async function answer(query: URLSearchParams, mode: WebSubMode, isWanted: IsWant
 }
 
 function toWanted(options: WebSubOptions): IsWanted {
-  checkOptionNames(options, ['topics'], 'The handshake webSub')
+  checkMakerOptions(options, ['topics'], 'The handshake webSub')
   const { topics } = options
   if (topics === undefined) {
     // A topic that is missing by accident must not mean all of them.

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
-import { checkOptionNames } from '../../core/option-names.js'
 import { InvalidOptionsError, VerificationError } from '../../errors.js'
+import { checkMakerOptions } from '../maker-options.js'
 import { toSecrets } from '../secrets.js'
 import { checkEcho, type ProviderHandshake, toJsonAnswer } from './answer.js'
 
@@ -28,7 +28,7 @@ const TOKEN = /^[\w.~+/=-]+$/
  * @see https://docs.x.com/x-api/webhooks/quickstart
  */
 export function x(options: XOptions): ProviderHandshake {
-  checkOptionNames(options, ['secret'], 'The handshake x')
+  checkMakerOptions(options, ['secret'], 'The handshake x')
   const { secret } = options
   toSecrets(secret, 'The handshake x: secret')
   if (Array.isArray(secret)) {

@@ -1,0 +1,18 @@
+import { checkOptionNames } from '../core/option-names.js'
+import { InvalidOptionsError } from '../errors.js'
+
+/**
+ * The options of a function that makes a verifier or a handshake. Where the function was given in the place of what it makes, it
+ * is the request that it is called with.
+ *
+ * @throws InvalidOptionsError for a request; for what is no object, and for a name that is not among `names`.
+ */
+export function checkMakerOptions(options: unknown, names: readonly string[], what: string): void {
+  if (options instanceof Object && 'receivedAt' in options) {
+    const [maker] = what.split(' ').slice(-1)
+    throw new InvalidOptionsError(
+      `${what} is not the function ${maker}, but what that returns: call it where you declare it, and write ${maker}({ … })`,
+    )
+  }
+  checkOptionNames(options, names, what)
+}
