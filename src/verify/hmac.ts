@@ -49,7 +49,7 @@ export interface HmacOptions {
   timestamp?: HeaderPlace | FieldPlace
   /** What the timestamp counts. Default `s`. */
   unit?: TimestampUnit
-  /** How far the timestamp may be from our clock, to either side. Default 5 minutes; `false` does not look at it. */
+  /** How far the timestamp may be from our clock, to either side: a second or more. Default 5 minutes; `false` does not look at it. */
   tolerance?: Tolerance
   /** The header, or the field of the signed JSON body, that is the same when a request is repeated: its delivery id. */
   id?: HeaderPlace | FieldPlace

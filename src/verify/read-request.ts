@@ -22,7 +22,7 @@ export interface ReadOptions {
   readonly maxBodyBytes?: number
   /** The URL under which the sender called, where a proxy has made another one of it. */
   readonly url?: string
-  /** Who is at the other end of the connection; for `ip` and `mtls`. */
+  /** Who is at the other end of the connection, for `ip` and `mtls`: `request.socket.remoteAddress` of `node:http` and Express. */
   readonly remoteAddress?: string | undefined
   /** Tells the time of the request. For tests. */
   readonly clock?: Clock

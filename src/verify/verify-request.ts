@@ -29,8 +29,9 @@ export interface Verified {
  * }
  * ```
  *
- * Of several verifiers one has to pass. Where there is no `Request`, `{ headers, body }` do; what `readRequest` has read does
- * as well.
+ * Of several verifiers one has to pass. Where there is no `Request`, as in Express and Fastify, `{ headers, body }` do, with the body as
+ * bytes and not as what a parser has made of them; what `readRequest` has read does as well. A verifier that looks at the URL, or at
+ * who connects, needs the options `url` and `remoteAddress`.
  *
  * @throws VerificationError when none passes. Its message says why.
  * @throws VerificationUnavailableError when none passes, and one could not judge for now, such as `fal` without its keys: answer `503`.

@@ -86,6 +86,17 @@ describe('declaring a source', () => {
     )
   })
 
+  it('takes an option that is undefined for one that is left out, where no check hangs on it', () => {
+    const { dedupe, respond, handshake, page, schema, methods } = {} as SourceOptions<unknown>
+    const sources = new Sources()
+    sources.declare('left out', {})
+    const given = { dedupe, respond, handshake, page, schema, methods }
+    sources.declare('undefined', untyped<SourceOptions<unknown>>(given))
+    expect(sources.rulesFor(receiver({ source: 'undefined' }))).toStrictEqual(
+      sources.rulesFor(receiver({ source: 'left out' })),
+    )
+  })
+
   it('takes every kind of schema, and null for no check', () => {
     const sources = new Sources()
     sources.declare('z', { schema: z.string(), verify: null })
