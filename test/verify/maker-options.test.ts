@@ -1,9 +1,7 @@
 import { expect, it } from 'vitest'
 import { InvalidOptionsError } from '../../src/errors.js'
 import type { RawRequest } from '../../src/model/received.js'
-import { CallbackServer } from '../../src/server.js'
 import * as exported from '../../src/verify/verify.js'
-import { type LogLine, recordingLogger } from '../support/server.js'
 import { toRequest } from './support/request.js'
 
 // The bug: `verify: stripe`, where `stripe({ secret })` was meant. Nothing passes, and nobody can tell why.
@@ -34,25 +32,6 @@ it.each(Object.keys(handshakes))('says that the handshake %s was not called', as
   const maker: unknown = Reflect.get(handshakes, name)
   const request = await toRequest()
   expect(() => (maker as Maker)(request)).toThrow(`The handshake ${name} is not the function ${name}, but`)
-})
-
-it('tells the operator of a server, and the sender nothing', async () => {
-  const lines: LogLine[] = []
-  await using server = await CallbackServer.listen({
-    port: 0,
-    store: 'memory:',
-    logger: recordingLogger(lines),
-  })
-  const makers: unknown = [verifiers.stripe, () => verifiers.github]
-  const verify = makers as readonly exported.Verify[]
-  const { url } = await server.spawn('a', { from: server.source('a', { verify }) })
-
-  const answer = await fetch(url, { method: 'POST', body: 'x' })
-  expect(answer.status).toBe(401)
-  expect(await answer.text()).not.toContain('stripe')
-  expect(JSON.stringify(lines)).toContain(
-    'and write stripe({ … }); it returned a function, and so makes verifiers: call it where you declare it',
-  )
 })
 
 it('tells whoever asks without a server', async () => {

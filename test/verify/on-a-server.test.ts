@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { CallbackServer } from '../../src/index.js'
-import { all, bearer, ip } from '../../src/verify/verify.js'
+import { all, bearer, github, ip, stripe, type Verify } from '../../src/verify/verify.js'
 import { type LogLine, recordingLogger } from '../support/server.js'
 
 const open = (lines: LogLine[]) =>
@@ -36,4 +36,19 @@ it('tells the operator where it is not known who connects, and the sender nothin
   expect(answer.status).toBe(401)
   expect(await answer.text()).not.toContain('server.node')
   expect(JSON.stringify(lines)).toContain('mount server.node')
+})
+
+it('tells the operator that a verifier was not called, and the sender nothing', async () => {
+  const lines: LogLine[] = []
+  await using server = await open(lines)
+  const makers: unknown = [stripe, () => github]
+  const verify = makers as readonly Verify[]
+  const { url } = await server.spawn('a', { from: server.source('a', { verify }) })
+
+  const answer = await fetch(url, { method: 'POST', body: 'x' })
+  expect(answer.status).toBe(401)
+  expect(await answer.text()).not.toContain('stripe')
+  expect(JSON.stringify(lines)).toContain(
+    'and write stripe({ … }); it returned a function, and so makes verifiers: call it where you declare it',
+  )
 })
