@@ -49,17 +49,24 @@ export function faultOfAge(timestamp: string, age: Age): string | undefined {
   if (!isWhole(timestamp)) return NOT_WHOLE
   const { receivedAt, unit, toleranceMs, otherUnit } = age
   const aheadIn = (counted: TimestampUnit) => Number(timestamp) * units[counted].ms - receivedAt.getTime()
-  const aheadMs = aheadIn(unit)
-  if (Math.abs(aheadMs) <= toleranceMs) return undefined
+  const fault = faultOfDistance(aheadIn(unit), toleranceMs)
   const { name, other } = units[unit]
-  if (otherUnit !== undefined && Math.abs(aheadIn(other)) < Math.abs(aheadMs)) {
-    return `its timestamp seems to count ${units[other].name}, and is read as ${name}: ${otherUnit}`
-  }
-  const tolerated = `${formatMs(toleranceMs)} are tolerated`
+  if (fault === undefined || otherUnit === undefined) return fault
+  return Math.abs(aheadIn(other)) < Math.abs(aheadIn(unit))
+    ? `its timestamp seems to count ${units[other].name}, and is read as ${name}: ${otherUnit}`
+    : fault
+}
+
+function faultOfDistance(aheadMs: number, toleranceMs: number): string | undefined {
   const seconds = Math.round(Math.abs(aheadMs) / 1_000)
-  return aheadMs > 0
-    ? `its timestamp is ${seconds} s ahead of our clock, and ${tolerated}: one of the clocks is wrong`
-    : `its timestamp is ${seconds} s behind our clock, and ${tolerated}: one of the clocks is wrong, or an old request was sent again`
+  const tolerated = `${formatMs(toleranceMs)} are tolerated`
+  if (aheadMs > toleranceMs) {
+    return `its timestamp is ${seconds} s ahead of our clock, and ${tolerated}: one of the clocks is wrong`
+  }
+  if (aheadMs < -toleranceMs) {
+    return `its timestamp is ${seconds} s behind our clock, and ${tolerated}: one of the clocks is wrong, or an old request was sent again`
+  }
+  return undefined
 }
 
 /**
