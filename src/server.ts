@@ -31,6 +31,7 @@ import type { Deliveries } from './sender/deliveries.js'
 import type { Endpoint } from './sender/endpoints.js'
 import type { Subscriptions } from './sender/subscriptions.js'
 import type { Topics } from './sender/topics.js'
+import { untilClosed } from './store/until-closed.js'
 
 export interface Health {
   /** The store answers, and the server is not closing. */
@@ -122,7 +123,7 @@ export class CallbackServer implements AsyncDisposable {
     }
     const settings = toServerSettings(options, typeof publicUrl === 'string' ? () => publicUrl : publicUrl)
     const store = openStore(options.store ?? DEFAULTS.storePath, settings)
-    const session = await store.open()
+    const session = untilClosed(await store.open())
     if (session.note !== undefined) settings.logger.warn({ store: store.name }, session.note)
     try {
       return new CallbackServer(await assemble(settings, session, { shared: !store.exclusive }))

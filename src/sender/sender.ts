@@ -12,7 +12,6 @@ import type { TroubledLane } from '../store/nodes.js'
 import type { PublishInput } from '../store/publishing.js'
 import type { NewDelivery, SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
-import { untilClosed } from '../store/until-closed.js'
 import type { Watch } from '../store/watch.js'
 import type { Carrier } from './carrier.js'
 import { Courier } from './courier.js'
@@ -60,8 +59,6 @@ export class Sender {
   readonly topics: Topics
   readonly subscriptions: Subscriptions
   readonly deliveries: Deliveries
-  /** As callers of the public API see the store. */
-  readonly #session: StoreSession
   readonly #closing = new AbortController()
   #closed = false
 
@@ -74,7 +71,6 @@ export class Sender {
     const onError = (err: unknown) => logger.error({ err }, 'sending met an error; trying again')
 
     this.#parts = parts
-    this.#session = untilClosed(session, () => this.#closed)
     this.#carrier =
       fetch === undefined
         ? createTransport({ guard, clock, connectTimeoutMs: DEFAULTS.connectTimeoutMs })
@@ -107,7 +103,7 @@ export class Sender {
       endpoints: this.#endpoints,
       onUntold: ({ delivery }, error) => this.#reports.untold(delivery, error),
     })
-    const shown = { session: this.#session, clock }
+    const shown = { session, clock }
     this.topics = createTopics(shown)
     this.subscriptions = new StoredSubscriptions({
       ...{ ...shown, toVisitUrl },
@@ -129,8 +125,8 @@ export class Sender {
     this.#endpoints.declare(name, options)
     this.#dispatcher.look() // what waits for it can be sent now
     const lane = `endpoint:${name}` as const
-    const session = this.#session
-    const { clock } = this.#parts.settings
+    const { session, settings } = this.#parts
+    const { clock } = settings
     return {
       name,
       pause: () => session.pauseLane({ lane, now: clock.now() }),
@@ -182,7 +178,7 @@ export class Sender {
 
   toPublished(messageId: string): Published {
     return new PublishedMessage(messageId, {
-      session: this.#session,
+      session: this.#parts.session,
       toHandle: sent => this.#handle(sent),
     })
   }

@@ -1,25 +1,47 @@
 import { ServerClosedError, StoreUnavailableError } from '../errors.js'
 import type { StoreSession } from './store.js'
 
-/**
- * The commands of a session, for who is to be told that the server is closed, and not that its store is gone: before a
- * command is begun, and of one that was under way.
- */
-export function untilClosed(session: StoreSession, isClosed: () => boolean): StoreSession {
+// The session of a server, which ends with it: whoever still holds a handle then is told that the server is closed, and not
+// that its store is away, which would be a reason to ask again.
+//
+//   U1. Until `close` is called, commands are those of the session, and begin in the same tick.
+//   U2. From then on each rejects with `ServerClosedError`, and so does one that was under way and that the store gave up.
+
+type Call = (input: unknown) => Promise<unknown>
+
+/** Every command of the library and of its handles goes through it. */
+export function untilClosed(session: StoreSession): StoreSession {
+  let closed = false
+  const close = () => {
+    closed = true
+    return session.close()
+  }
+  const toCommand =
+    (carry: Call): Call =>
+    async input => {
+      if (closed) throw new ServerClosedError()
+      try {
+        return await carry(input)
+      } catch (error) {
+        throw closed && error instanceof StoreUnavailableError ? new ServerClosedError() : error
+      }
+    }
+
+  const commands = new Map<PropertyKey, Call>()
   return new Proxy(session, {
     get(target, name): unknown {
+      if (name === 'close') return close
+      const known = commands.get(name)
+      if (known !== undefined) return known
       const value: unknown = Reflect.get(target, name)
-      if (typeof value !== 'function' || notCommands.has(name)) return value
-      return async (input: unknown): Promise<unknown> => {
-        if (isClosed()) throw new ServerClosedError()
-        try {
-          return (await Reflect.apply(value, target, [input])) as unknown
-        } catch (error) {
-          throw isClosed() && error instanceof StoreUnavailableError ? new ServerClosedError() : error
-        }
-      }
+      if (typeof value !== 'function') return value
+      const call = (input: unknown): unknown => Reflect.apply(value, target, [input])
+      if (notCommands.has(name)) return call
+      const command = toCommand(input => Promise.resolve(call(input)))
+      commands.set(name, command)
+      return command
     },
   })
 }
 
-const notCommands = new Set<PropertyKey>(['subscribe', 'within', 'close'] satisfies (keyof StoreSession)[])
+const notCommands = new Set<PropertyKey>(['subscribe', 'within'] satisfies (keyof StoreSession)[])
