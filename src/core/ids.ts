@@ -22,6 +22,11 @@ let lastMsText = encodeMs(lastMs)
 /** The 80 bits behind the time, as four limbs, the highest first. */
 let tail: [number, number, number, number] = [0, 0, 0, 0]
 
+/** What every id sorts behind that was made at this instant or later, and none that was made before. */
+export function beforeIdsOf(prefix: string, instant: number): string {
+  return `${prefix}_${encodeMs(Math.min(Math.max(0, Math.floor(instant)), 2 ** 48 - 1))}`
+}
+
 /** `prefix`, the instant, and what tells it from others of that instant: `cb_01jb3x9c2k…`. */
 export function createId(prefix: string, now: number): string {
   const ms = Math.floor(now)

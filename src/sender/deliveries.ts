@@ -1,6 +1,6 @@
 import { checkKey } from '../core/bytes.js'
 import { after as afterMs, type Clock } from '../core/clock.js'
-import { createId } from '../core/ids.js'
+import { beforeIdsOf, createId } from '../core/ids.js'
 import { InvalidOptionsError, ServerClosedError } from '../errors.js'
 import { type DeathReason, type DeliveryRecord, type Lane, subscriptionIdOf } from '../model/delivery.js'
 import type { Delivery } from '../model/message.js'
@@ -66,6 +66,11 @@ export interface DeliveriesParts {
 }
 
 const FOLLOW_MS = 1_000
+/**
+ * By how much the clock of the node that made a delivery may be behind that of the node that made its message. Of nodes further
+ * apart a receiver would take no signature.
+ */
+const APART_MS = 3_600_000
 
 export class StoredDeliveries implements Deliveries {
   readonly #parts: DeliveriesParts
@@ -177,8 +182,11 @@ export class StoredDeliveries implements Deliveries {
 
   #records(wanted: Omit<ListDeliveriesInput, 'limit'>, after?: string): AsyncGenerator<DeliveryRecord> {
     const { session } = this.#parts
+    const { since } = wanted
+    // A delivery is made after its message, and its id says when: what was made before is not looked at.
+    const behind = since === undefined ? {} : { behind: beforeIdsOf('dlv', since - APART_MS) }
     return eachPage(
-      from => session.listDeliveries({ ...wanted, ...from }),
+      from => session.listDeliveries({ ...wanted, ...behind, ...from }),
       ({ id }) => id,
       after,
     )

@@ -71,6 +71,8 @@ export interface EndCommands {
 
 export interface ListDeliveriesInput {
   readonly after?: string
+  /** Only what sorts behind this, in whichever order it is listed. Nothing before it is looked at. */
+  readonly behind?: string
   readonly newest?: boolean
   readonly limit: number
   readonly status?: DeliveryStatus

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createId, createToken, isToken } from '../../src/core/ids.js'
+import { beforeIdsOf, createId, createToken, isToken } from '../../src/core/ids.js'
 
 /** Later than every other test's clock: what these ids begin with must not depend on who ran before. */
 const base = Date.UTC(2100, 0, 1)
@@ -45,6 +45,16 @@ describe('an id', () => {
       last = id
     }
     expect(disorder).toBe(0)
+  })
+
+  it('sorts behind the beginning of its instant, and those that were made before it do not', () => {
+    const later = base * 5
+    const earlier = createId('x', later - 1)
+    expect(earlier < beforeIdsOf('x', later)).toBe(true)
+    expect(createId('x', later) > beforeIdsOf('x', later)).toBe(true)
+    expect(createId('x', later) > beforeIdsOf('x', later + 0.5)).toBe(true)
+    expect(beforeIdsOf('x', -1) < earlier).toBe(true)
+    expect(beforeIdsOf('x', 8.64e15) > createId('x', later)).toBe(true)
   })
 
   it('differs from those that other processes make in the same millisecond', () => {

@@ -64,14 +64,26 @@ export function historyCommands(data: Data): HistoryCommands {
   }
 }
 
-function candidates(data: Data, { messageId, newest, after }: ListDeliveriesInput): Iterable<DeliveryRow> {
+function candidates(
+  data: Data,
+  { messageId, newest, after, behind = '' }: ListDeliveriesInput,
+): Iterable<DeliveryRow> {
   if (messageId === undefined) {
-    return newest === true ? data.deliveryList.downFrom(after) : data.deliveryList.from(after)
+    if (newest === true) return until(data.deliveryList.downFrom(after), ({ record: { id } }) => id <= behind)
+    return data.deliveryList.from(after === undefined || after < behind ? behind : after)
   }
   const sign = newest === true ? -1 : 1
   return [...(data.messages.get(messageId)?.deliveries ?? [])]
-    .filter(({ record: { id } }) => after === undefined || sign * compare(id, after) > 0)
+    .filter(({ record: { id } }) => id > behind && (after === undefined || sign * compare(id, after) > 0))
     .sort((a, b) => sign * compare(a.record.id, b.record.id))
+}
+
+/** Those before the first that is over. */
+function* until<T>(items: Iterable<T>, isOver: (item: T) => boolean): Generator<T, void, undefined> {
+  for (const item of items) {
+    if (isOver(item)) return
+    yield item
+  }
 }
 
 function compare(a: string, b: string): number {

@@ -105,13 +105,15 @@ export class History
   }
 
   listDeliveries(input: ListDeliveriesInput): readonly DeliveryRecord[] {
-    const { after, newest = false, limit, status, reason, lane, topic, messageId, since, until } = input
+    const { after, behind = '', newest = false, limit, status, reason, lane, topic, messageId } = input
+    const { since, until } = input
     const { list, by } = this.#listingFor(input)
     const filter: Value[] = [status ?? null, reason ?? null, lane ?? null, topic ?? null, messageId ?? null]
     const range: Value[] = [since ?? null, until ?? null]
-    const rows = newest
-      ? list.newest.all(by ?? null, after ?? END, ...filter, ...range, limit)
-      : list.oldest.all(by ?? null, after ?? '', ...filter, ...range, limit)
+    const [above, below] = newest ? [behind, after ?? END] : [later(behind, after ?? ''), END]
+    const rows = (newest ? list.newest : list.oldest).all(
+      ...[by ?? null, above, below, ...filter, ...range, limit],
+    )
     return rows.map(toDelivery)
   }
 
@@ -169,17 +171,21 @@ export class History
 /** Behind every id. */
 const END = '\u{10ffff}'
 
+function later(a: string, b: string): string {
+  return a > b ? a : b
+}
+
 function listing(db: Connection, index: string, where: string): Listing {
-  const prepare = (comparison: '<' | '>', order: 'asc' | 'desc') =>
+  const prepare = (order: 'asc' | 'desc') =>
     db.prepare<DeliveryRow>(`
       select ${DELIVERY_COLUMNS} from deliveries d indexed by ${index} join messages m on m.no = d.message
-       where ${where} and d.id ${comparison} ?2
-         and (?3 is null or d.status = ?3) and (?4 is null or d.reason = ?4)
-         and (?5 is null or d.lane = ?5) and (?6 is null or d.topic = ?6)
-         and (?7 is null or m.id = ?7)
-         and (?8 is null or d.message_at >= ?8) and (?9 is null or d.message_at < ?9)
-       order by d.id ${order} limit ?10`)
-  return { oldest: prepare('>', 'asc'), newest: prepare('<', 'desc') }
+       where ${where} and d.id > ?2 and d.id < ?3
+         and (?4 is null or d.status = ?4) and (?5 is null or d.reason = ?5)
+         and (?6 is null or d.lane = ?6) and (?7 is null or d.topic = ?7)
+         and (?8 is null or m.id = ?8)
+         and (?9 is null or d.message_at >= ?9) and (?10 is null or d.message_at < ?10)
+       order by d.id ${order} limit ?11`)
+  return { oldest: prepare('asc'), newest: prepare('desc') }
 }
 
 function stream<Row>(prepare: (where: string) => Statement<Row>, table: string): Stream<Row> {

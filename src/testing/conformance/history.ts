@@ -104,6 +104,48 @@ export const history: Area = {
       },
     },
     {
+      title: 'only what sorts behind a place is listed, whatever else is asked for, forwards and backwards',
+      async run(trial) {
+        for (let n = 0; n < 4; n++) for (const one of [APP, ORIGIN] as const) await trial.queue(one)
+        await end(trial, APP, 'dead')
+        const { deliveryIds, messageId } = await publishTo(trial, [
+          { lane: APP },
+          { lane: APP },
+          { lane: OTHER },
+        ])
+        await subscribe(trial, { topic: 'book.lent' })
+        for (let n = 0; n < 2; n++) {
+          await publish(trial, 'book.lent')
+          await fanOut(trial)
+        }
+        const all = await list(trial)
+        const filters = [
+          {},
+          { lane: APP },
+          { topic: 'book.lent' },
+          { messageId },
+          { status: 'due' },
+          { status: 'dead' },
+          { lane: APP, status: 'dead' },
+          { since: trial.now },
+        ] as const
+        for (const place of ['', all[0], all[3], deliveryIds[0], all.at(-2), all.at(-1), 'dlv_zz']) {
+          for (const filter of filters) {
+            const what = `${JSON.stringify(filter)} behind ${place}`
+            const behind = place ?? ''
+            const wanted = (await list(trial, filter)).filter(id => id > behind)
+            const backwards = [...wanted].reverse()
+            assert.deepEqual(await listInPages(trial, { ...filter, behind }), wanted, what)
+            assert.deepEqual(await listInPages(trial, { ...filter, behind, newest: true }), backwards, what)
+          }
+        }
+        const [first = '', second = '', third = ''] = all
+        assert.deepEqual(await list(trial, { after: first, behind: second, limit: 1 }), [third])
+        assert.deepEqual(await list(trial, { after: second, behind: first, limit: 1 }), [third])
+        assert.deepEqual(await list(trial, { after: third, behind: first, newest: true }), [second])
+      },
+    },
+    {
       title: 'a delivery that is listed is the one that is found',
       async run(trial) {
         await trial.send(trial.message(ORIGIN, { url: 'https://a.example/x' }))

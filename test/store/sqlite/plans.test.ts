@@ -40,6 +40,14 @@ it('what a million open receivers have in common finds none of them', async () =
   expect(plans.filter(({ detail }) => detail.endsWith('mailboxes_state (state=?)'))).toEqual([])
 })
 
+it('a list of deliveries begins and ends where it was told to, by whatever index it is read', async () => {
+  const plans = (await readPlans()).filter(
+    ({ sql, detail }) => /order by d\.id (asc|desc) limit/.test(sql) && detail.startsWith('SEARCH d '),
+  )
+  expect(plans.length).toBeGreaterThanOrEqual(14)
+  expect(plans.filter(({ detail }) => !detail.endsWith('id>? AND id<?)'))).toEqual([])
+})
+
 /** How each statement of the engine is carried out. */
 async function readPlans(): Promise<{ readonly sql: string; readonly detail: string }[]> {
   const connection = await openConnection()

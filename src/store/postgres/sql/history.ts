@@ -81,7 +81,7 @@ create function list_deliveries(c jsonb, judged_at bigint) returns jsonb languag
 as $$
 declare
   way constant text := case when (c->>'newest')::boolean then 'desc' else 'asc' end;
-  behind constant text := case when (c->>'newest')::boolean then '<' else '>' end;
+  further constant text := case when (c->>'newest')::boolean then '<' else '>' end;
   -- What comes first in the index, as a literal; null: nothing.
   range_by text;
   range_of text;
@@ -103,10 +103,14 @@ begin
   if range_by is not null then
     wanted := format('%1$s >= %2$s and %1$s <= %2$s', range_by, range_of);
     if c ? 'after' then
-      wanted := wanted || format(' and (%s, d.id) %s (%s, %L)', range_by, behind, range_of, c->>'after');
+      wanted := wanted || format(' and (%s, d.id) %s (%s, %L)', range_by, further, range_of, c->>'after');
     end if;
-  elsif c ? 'after' then
-    wanted := format('d.id %s %L', behind, c->>'after');
+    if c ? 'behind' then
+      wanted := wanted || format(' and (%s, d.id) > (%s, %L)', range_by, range_of, c->>'behind');
+    end if;
+  else
+    if c ? 'after' then wanted := format('d.id %s %L', further, c->>'after'); end if;
+    if c ? 'behind' then wanted := wanted || format(' and d.id > %L', c->>'behind'); end if;
   end if;
   if c ? 'lane' and range_by <> 'd.lane' then wanted := wanted || format(' and d.lane = %L', c->>'lane'); end if;
   if c ? 'topic' then
@@ -117,9 +121,11 @@ begin
   if c ? 'reason' then wanted := wanted || format(' and d.status = ''dead'' and d.reason = %L', c->>'reason'); end if;
   if c ? 'since' then wanted := wanted || format(' and m.created_at >= %s', (c->>'since')::numeric); end if;
   if c ? 'until' then wanted := wanted || format(' and m.created_at < %s', (c->>'until')::numeric); end if;
+  -- The message of each, one by one: with an instant to go by, all messages might be read first.
   execute format(
     'select coalesce(jsonb_agg(listed.json), ''[]'') from (
-       select delivery_json(d, m.id, m.url, m.created_at) as json from deliveries d join messages m on m.no = d.message
+       select delivery_json(d, m.id, m.url, m.created_at) as json from deliveries d
+         cross join lateral (select id, url, created_at from messages where no = d.message offset 0) m
         where %s order by %sd.id %s limit %s) listed',
     wanted, range_by || ' ' || way || ', ', way, (c->>'limit')::integer) into listed;
   return listed;

@@ -109,6 +109,13 @@ export const PUBLISHING_STORIES: readonly [string, (trial: Trial) => Promise<unk
         await session.listDeliveries({ ...page, status: 'dead' })
         await session.listDeliveries({ ...page, reason: 'expired' })
         await session.listDeliveries({ ...page, messageId: 'msg_5' })
+        // Of what there is, the messages are older: without the place, all of it would be looked at.
+        const late = { ...page, since: now + DAY }
+        await session.listDeliveries({ ...late, behind: 'dlv_waits_9' })
+        await session.listDeliveries({ ...late, behind: 'dlv_flood_9', lane: 'endpoint:flood' })
+        await session.listDeliveries({ ...late, behind: 'dlv_dead_9', topic: 'flood' })
+        await session.listDeliveries({ ...late, behind: 'dlv_waits_9', status: 'due' })
+        await session.listDeliveries({ ...late, behind: 'dlv_dead_9', status: 'dead' })
       }
       for (const filter of [
         {},
