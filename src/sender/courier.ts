@@ -69,7 +69,7 @@ export class Courier {
 
   /** Resolves when the attempt is recorded, or the delivery given back; with `true` when its endpoint has answered, and is well. */
   async deliver(claimed: ClaimedDelivery, claim: DeliveryClaim, stop: AbortSignal): Promise<boolean> {
-    const { clock, session, reports } = this.#parts
+    const { clock, session, endpoints, reports } = this.#parts
     const startedAt = clock.now()
     const started = clock.monotonic()
     const prepared = this.#prepare(claimed, startedAt)
@@ -91,18 +91,23 @@ export class Courier {
     const heard = toNews(policy, { lane: delivery.lane, tried, next, now })
     const news = (await this.#speaksOfAnother(claimed, heard)) ? undefined : heard
     if (next.status === 'delivered') await this.#insist(() => this.#keepAllowedRate(claimed, tried), stop)
+    const consequences = this.#consequences(claimed, next)
     const outcome = await this.#insist(
       () =>
         session.recordAttempt({
           ...{ claim, attempt, next },
           ...(news === undefined ? {} : { news }),
-          ...this.#consequences(claimed, next),
+          ...consequences,
           now: clock.now(),
         }),
       stop,
     )
     if (outcome === 'recorded' || outcome === 'ended') {
       reports.attempted(claimed, attempt, outcome === 'recorded' ? next : undefined)
+    }
+    const untold = endpoints.whyUntold(delivery.lane)
+    if (outcome === 'recorded' && consequences.tells === true && untold !== undefined) {
+      reports.untold(delivery, untold)
     }
     return outcome === 'recorded' && news?.type === 'answered'
   }

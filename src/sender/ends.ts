@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.js'
 import { EndpointRefusedError, InvalidOptionsError } from '../errors.js'
-import type { Lane } from '../model/delivery.js'
 import type { ClaimEndsOutcome } from '../store/history.js'
 import { Rounds } from '../store/rounds.js'
 import type { SendInput } from '../store/sending.js'
@@ -19,9 +18,11 @@ import { toAnswer, toFailure } from './wrapper.js'
 //
 //   Z1. An end is settled in one commit with the message that tells of it: it is told once, also after a crash.
 //   Z2. Of the end of such a message nobody is told, so there is no circle.
-//   Z3. Whom to tell is read when it is told: a target that is not declared here waits for a node that has it. It is tried
-//       again after seconds, and less and less often, down to every few minutes. The log has it once: not at the first try,
-//       which may be before this process has declared what it has.
+//   Z3. Whom to tell is read when it is told. The end of a delivery to an endpoint is left, and its turn with it, to a node that
+//       declares both the endpoint and whom that names.
+//   Z4. Whom a subscription names only who has its end can read. Where that is not declared here, it is tried again after
+//       seconds, and less and less often, down to every few minutes, here or on another node. The log has it once: not at the
+//       first try, which may be before this process has declared what it has.
 
 type End = ClaimEndsOutcome['ends'][number]
 
@@ -69,6 +70,11 @@ export class Ends {
     this.#rounds.start()
   }
 
+  /** What has been waiting may be told now: somebody was declared. */
+  look(): void {
+    this.#rounds.look()
+  }
+
   finish(): Promise<void> {
     return this.#rounds.finish()
   }
@@ -76,10 +82,9 @@ export class Ends {
   /** A batch of ends, and how many of them were settled. */
   async once(limit = BATCH): Promise<{ readonly told: number; readonly nextAt?: number }> {
     const { session, clock, endpoints } = this.#parts
-    const lanes: Lane[] = [...endpoints].map(({ lane }) => lane)
     const now = clock.now()
     const { ends, nextAt } = await session.claimEnds({
-      ...{ now, lanes },
+      ...{ now, lanes: endpoints.tellingLanes },
       ...{ holdMs: HOLD_MS, holdMostMs: HOLD_MOST_MS },
       limit: Math.min(limit, BATCH),
     })

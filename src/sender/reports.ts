@@ -68,7 +68,11 @@ export class Reports {
   }
 
   /** A sweep found the delivery past its deadline, or its subscription gone. Where no more can be read of it, its id has to do. Never rejects. */
-  async died(deliveryId: string, reason: 'expired' | 'unsubscribed'): Promise<void> {
+  async died(
+    deliveryId: string,
+    reason: 'expired' | 'unsubscribed',
+    whyUntold: (lane: Lane) => Error | undefined = () => undefined,
+  ): Promise<void> {
     const { clock, logger, observe } = this.#parts
     const { delivery, last, failure } = await this.#read(deliveryId)
     const at = new Date(clock.now())
@@ -76,6 +80,9 @@ export class Reports {
     const names = delivery === undefined ? about : { ...namesOf(delivery), attempts: delivery.attempts }
     observe({ type: 'delivery.ended', at, ...about, status: 'dead', reason })
     logger.warn({ ...names, reason, ...toOutcome(last), ...failure }, DEAD)
+    const untold = delivery && whyUntold(delivery.lane)
+    if (delivery === undefined || untold === undefined) return
+    if (!(await this.#followsAnother(delivery))) this.untold(delivery, untold)
   }
 
   /** An endpoint keeps failing. */
@@ -90,7 +97,7 @@ export class Reports {
   untold(delivery: DeliveryRecord, err: Error): void {
     this.#parts.logger.warn(
       { ...namesOf(delivery), err },
-      'nobody can be told how a delivery ended; it is tried again, and other nodes try it too',
+      'nobody can be told how a delivery ended, from here; it waits, for this process or another that can',
     )
   }
 
@@ -98,6 +105,15 @@ export class Reports {
     const { clock, observe } = this.#parts
     const at = new Date(clock.now())
     observe({ type: 'delivery.ended', at, deliveryId: id, messageId, status: 'dead', reason: 'cancelled' })
+  }
+
+  /** Of the end of what tells of another end nobody is told. */
+  async #followsAnother({ messageId }: DeliveryRecord): Promise<boolean> {
+    try {
+      return (await this.#parts.session.findMessage({ messageId }))?.follows !== undefined
+    } catch {
+      return false // then it has a line too many
+    }
   }
 
   async #read(deliveryId: string): Promise<Found> {

@@ -1,7 +1,7 @@
 import { checkKey } from '../core/bytes.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { DeliveryFailedError, ServerClosedError } from '../errors.js'
-import type { Addressee } from '../model/delivery.js'
+import type { Addressee, Lane } from '../model/delivery.js'
 import type { EndpointOptions } from '../model/endpoint-options.js'
 import type { JoinOptions } from '../model/joining.js'
 import type { Delivery, Message, Publication, Published, RememberedWaits } from '../model/message.js'
@@ -124,6 +124,7 @@ export class Sender {
   endpoint(name: string, options: EndpointOptions): Endpoint {
     this.#endpoints.declare(name, options)
     this.#dispatcher.look() // what waits for it can be sent now
+    this.#ends.look() // and told
     const lane = `endpoint:${name}` as const
     const { session, settings } = this.#parts
     const { clock } = settings
@@ -237,7 +238,8 @@ export class Sender {
 
   /** Deliveries that died of their deadline, or with their subscription: a sweep has found them. Never rejects. */
   async died(deliveryIds: readonly string[], reason: 'expired' | 'unsubscribed'): Promise<void> {
-    for (const id of deliveryIds) await this.#reports.died(id, reason)
+    const whyUntold = (lane: Lane) => (reason === 'expired' ? this.#endpoints.whyUntold(lane) : undefined)
+    for (const id of deliveryIds) await this.#reports.died(id, reason, whyUntold)
   }
 
   /** A lane keeps failing: a sweep tells of it at half of the time it may, and when it is paused. */

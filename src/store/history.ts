@@ -52,9 +52,9 @@ export interface HistoryCommands {
 
 export interface EndCommands {
   /**
-   * Ends that nobody has been told of: deliveries that were recorded with `tells`, and those that died of their deadline in one
-   * of `lanes`, which are those of endpoints, or in one that is `subscription:<id>`, oldest turn first. Not those whose message
-   * follows the end of another. Each has its next turn after `holdMs`; one that has had turns before after as long as it had
+   * Ends that nobody has been told of: deliveries that were recorded with `tells`, or died of their deadline, oldest turn first.
+   * Those of endpoints only where their lane is among `lanes`: who has not the code that it takes leaves them, and their turns, to
+   * whoever has. Those of subscriptions always. Not those whose message follows the end of another. Each has its next turn after `holdMs`; one that has had turns before after as long as it had
    * been waiting by then, so that its turns grow apart, but not after more than `holdMostMs`.
    */
   claimEnds(input: {

@@ -55,7 +55,7 @@ export interface OutboxCommands {
     readonly attempt: AttemptRecord
     readonly next: AfterAttempt
     readonly news?: LaneNews
-    /** Its end is to be told to somebody: it is among `claimEnds`. */
+    /** Its end is to be told to somebody: it is among `claimEnds`, for whoever asks for its lane where that is an endpoint's. */
     readonly tells?: boolean
     readonly proves?: boolean
   }): 'recorded' | 'ended' | 'lost'

@@ -4,8 +4,10 @@ import { memoryStore } from '../../src/store/memory/memory-store.js'
 import type { Store } from '../../src/store/store.js'
 import { around } from '../../src/testing/session-around.js'
 import { ManualClock, openBench } from '../../src/testing/testing.js'
+import { type LogLine, recordingLogger } from '../support/server.js'
 
 const LETTERS = 'https://letters.example/'
+const APP = { url: 'https://app.example', deadLetter: 'letters' }
 
 it('an end is told by whoever declares its endpoint: who does not settles nothing', async () => {
   const store = memoryStore()
@@ -31,9 +33,62 @@ it('an end of an endpoint that tells nobody is settled, and not told when it doe
   expect(bench.sent).toEqual([])
 })
 
-it('an end that cannot be told is looked at less and less often', async () => {
-  const store = memoryStore()
+it('an end is left to others where whom its endpoint names is not declared, and told at once where it is', async () => {
+  const { store, looks } = countingLooks()
   await leaveUntold(store)
+  await using bench = await openBench({ store }, server => server.endpoint('app', APP))
+  await bench.advance('1h')
+  expect(looks()).toBe(0)
+  bench.server.endpoint('letters', { url: LETTERS })
+  await bench.settle()
+  expect(bench.sent.map(({ url }) => url)).toEqual([LETTERS])
+  expect(looks()).toBe(1)
+})
+
+it.each(['an attempt', 'its deadline'])(
+  'a delivery that dies of %s where whom its endpoint names is not declared has a line that says so',
+  async died => {
+    const logged: LogLine[] = []
+    const logger = recordingLogger(logged)
+    const untold = () => logged.filter(({ message }) => message.startsWith('nobody can be told'))
+    const world = () => new Response(null, { status: died === 'an attempt' ? 400 : 503 })
+    await using bench = await openBench({ logger, world }, server => {
+      server.endpoint('app', APP)
+      server.endpoint('other', { url: 'https://other.example', deadLetter: LETTERS })
+    })
+    if (died === 'its deadline') await bench.server.endpoint('app', APP).pause()
+    await bench.server.send({ to: 'other' })
+    const { id } = await bench.server.send({ to: 'app' })
+    await bench.advance('31d')
+    expect(untold().map(({ facts }) => facts)).toMatchObject([
+      { deliveryId: id, endpoint: 'app', err: { message: expect.stringContaining("'letters'") } },
+    ])
+  },
+)
+
+it('an end that its subscription names somebody for who is not declared is looked at less and less often', async () => {
+  const { store, looks } = countingLooks()
+  let declares = true
+  const world = ({ url }: Request) => new Response(null, { status: url === LETTERS ? 204 : 410 })
+  await using bench = await openBench({ store, world }, server => {
+    if (declares) server.endpoint('letters', { url: LETTERS })
+  })
+  await bench.server.subscriptions.put({ topic: 't', url: 'https://shop.example', deadLetter: 'letters' })
+  declares = false
+  await bench.restart()
+  await bench.server.publish({ topic: 't' })
+  await bench.advance('1m')
+  expect(looks()).toBeGreaterThanOrEqual(4)
+  await bench.advance('1h')
+  expect(looks()).toBeLessThan(25)
+  bench.server.endpoint('letters', { url: LETTERS })
+  await bench.advance('5m')
+  expect(bench.sent.map(({ url }) => url)).toContain(LETTERS)
+})
+
+/** A store, and how many ends were taken from it to be told. */
+function countingLooks(): { readonly store: Store; readonly looks: () => number } {
+  const store = memoryStore()
   let looks = 0
   const counting: Store = {
     ...store,
@@ -48,17 +103,8 @@ it('an end that cannot be told is looked at less and less often', async () => {
       })
     },
   }
-  await using bench = await openBench({ store: counting }, server =>
-    server.endpoint('app', { url: 'https://app.example', deadLetter: 'letters' }),
-  )
-  await bench.advance('1m')
-  expect(looks).toBeGreaterThanOrEqual(4)
-  await bench.advance('1h')
-  expect(looks).toBeLessThan(25)
-  bench.server.endpoint('letters', { url: LETTERS })
-  await bench.advance('5m')
-  expect(bench.sent.map(({ url }) => url)).toEqual([LETTERS])
-})
+  return { store: counting, looks: () => looks }
+}
 
 /** A process that died before it could tell of a delivery that did. */
 async function leaveUntold(store: Store): Promise<void> {

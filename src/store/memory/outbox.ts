@@ -69,7 +69,7 @@ export function outboxCommands(data: Data): OutboxCommands {
         makeDue(data, delivery, next.dueAt)
         return 'recorded'
       }
-      if (tells === true) addEnd(data, delivery, 'anybody', now)
+      if (tells === true) addEnd(data, delivery, lane.startsWith('endpoint:') ? lane : 'anybody', now)
       endDelivery(data, delivery, next, now)
       if (next.status === 'delivered' && proves !== false) proveBy(data, delivery)
       return 'recorded'

@@ -11,8 +11,9 @@ export interface Ending {
 // How deliveries ended, in order of commits.
 //
 //   D1. Every death but a cancellation has a row, and so has every end that is to be told. It goes with its delivery.
-//   D2. Whether a death of the deadline is told depends on its lane: that of an endpoint is asked when ends are claimed, by
-//       whoever knows the endpoints; a subscription's is told; any other is not.
+//   D2. An end in the lane of an endpoint is for whoever asks for that lane when ends are claimed, because he knows the endpoint;
+//       any other is for everybody. Whether a death of the deadline is told depends on its lane, too: a subscription's is, and any
+//       other that is no endpoint's is not.
 //   D3. Of what is still to be told, sweeps leave what is large where it is, and are done with it: settling it has them look
 //       once more.
 
@@ -44,15 +45,14 @@ export class EndLog {
   /** It was delivered, or died of its attempts. */
   decided(ending: Ending, { dead, tells, now }: { dead: boolean; tells: boolean; now: number }): void {
     const isTold = tells && !this.#isFollowUp(ending)
-    if (dead || isTold) this.#add(ending, { dead, asksLane: false, turnAt: isTold ? now : null })
+    if (dead || isTold) this.#add(ending, { dead, turnAt: isTold ? now : null })
   }
 
   /** It died without anybody's doing. */
   died(ending: Ending, reason: Extract<DeathReason, 'expired' | 'unsubscribed'>, now: number): void {
-    const asksLane = ending.lane.startsWith('endpoint:')
-    const mayBeTold = reason === 'expired' && (asksLane || ending.lane.startsWith('subscription:'))
+    const mayBeTold = reason === 'expired' && (asksLane(ending) || ending.lane.startsWith('subscription:'))
     const isTold = mayBeTold && !this.#isFollowUp(ending)
-    this.#add(ending, { dead: true, asksLane, turnAt: isTold ? now : null })
+    this.#add(ending, { dead: true, turnAt: isTold ? now : null })
   }
 
   /** Whether it was still to be settled. */
@@ -75,10 +75,12 @@ export class EndLog {
     return typeof this.#follows.get(no)?.follows === 'string'
   }
 
-  #add(
-    { no, lane, topic }: Ending,
-    { dead, asksLane, turnAt }: { dead: boolean; asksLane: boolean; turnAt: number | null },
-  ): void {
-    this.#insert.run(no, lane, topic, dead ? 1 : 0, asksLane ? 1 : 0, turnAt)
+  #add(ending: Ending, { dead, turnAt }: { dead: boolean; turnAt: number | null }): void {
+    const { no, lane, topic } = ending
+    this.#insert.run(no, lane, topic, dead ? 1 : 0, asksLane(ending) ? 1 : 0, turnAt)
   }
+}
+
+function asksLane({ lane }: Ending): boolean {
+  return lane.startsWith('endpoint:')
 }

@@ -86,6 +86,40 @@ export const ends: Area = {
     },
     {
       title:
+        'an end in the lane of an endpoint is for whoever asks for that lane: nobody else takes it, nor its turn',
+      async run(trial) {
+        const told: string[] = []
+        for (const next of [DEAD, { status: 'delivered' }] as const) {
+          await trial.queue(APP)
+          told.push(await attempt(trial, next, {}, { tells: true }))
+        }
+        told.push(await trial.queue(APP, { deadlineAt: trial.now + 1 }))
+        trial.pass(1)
+        await trial.sweep()
+        for (const lanes of [[], [PARTNER], [PARTNER, ORIGIN]] as const) {
+          assert.deepEqual(await claimEnds(trial, { lanes }), { ends: [] })
+        }
+        await trial.restart()
+        assert.deepEqual(await claimedIds(trial, { lanes: [PARTNER, APP] }), told.sort())
+      },
+    },
+    {
+      title: 'an end in the lane of a subscription is for everybody',
+      async run(trial) {
+        const { id } = await subscribe(trial, 'book.created')
+        await trial.queue(`subscription:${id}`)
+        const [claimed] = await takeAll(trial)
+        assert.ok(claimed !== undefined)
+        const recorded = await trial.session.recordAttempt({
+          claim: trial.toDeliveryClaim(claimed),
+          ...{ now: trial.now, attempt: { at: trial.now, durationMs: 1 }, next: DEAD, tells: true },
+        })
+        assert.equal(recorded, 'recorded')
+        assert.deepEqual(await claimedIds(trial, { lanes: [] }), [claimed.delivery.id])
+      },
+    },
+    {
+      title:
         'what died of its deadline is told for endpoints that are asked for, for subscriptions always, and for nobody else',
       async run(trial) {
         const subscription = await subscribe(trial, 'book.created')
@@ -103,7 +137,7 @@ export const ends: Area = {
         const log = trial.listen()
         await trial.sweep()
         await log.expect({ kind: 'ends' })
-        const { ends: always } = await claimEnds(trial)
+        const { ends: always } = await claimEnds(trial, { lanes: [] })
         assert.deepEqual(
           always.map(({ delivery, subscription: whose }) => [delivery.id, whose]),
           [[dying.get(`subscription:${subscription.id}`), subscription]],
@@ -155,7 +189,7 @@ export const ends: Area = {
       title:
         'the turns of an end that is not settled grow apart, each end its own, up to the most that is asked for',
       async run(trial) {
-        const growing = { holdMs: 5 * SECOND, holdMostMs: MINUTE, lanes: [PARTNER] } as const
+        const growing = { holdMs: 5 * SECOND, holdMostMs: MINUTE, lanes: [APP, PARTNER] } as const
         await trial.queue(APP)
         const first = await attempt(trial, DEAD, {}, { tells: true })
         const diedAt = trial.now
@@ -205,7 +239,7 @@ export const ends: Area = {
           await trial.sweep()
           trial.pass(1)
         }
-        const { ends: told, nextAt } = await claimEnds(trial, { limit: 3, lanes: [PARTNER] })
+        const { ends: told, nextAt } = await claimEnds(trial, { limit: 3, lanes: [APP, PARTNER] })
         assert.deepEqual(
           told.map(({ delivery }) => delivery.id),
           ids.slice(0, 3),
@@ -308,7 +342,7 @@ function claimEnds(trial: Trial, changes: Partial<Input<'claimEnds'>> = {}): Pro
     holdMs: 30 * SECOND,
     holdMostMs: 30 * SECOND,
     limit: 100,
-    lanes: [],
+    lanes: [APP],
     ...changes,
   })
 }

@@ -24,7 +24,7 @@ async function answersOf(trial: Trial, deliveryId: string): Promise<readonly str
   )
 }
 
-const CLAIM = { holdMs: MINUTE, holdMostMs: MINUTE, limit: 100, lanes: [] }
+const CLAIM = { holdMs: MINUTE, holdMostMs: MINUTE, limit: 100, lanes: [APP] } as const
 
 /** An attempt at the oldest delivery of a lane is its last, and somebody is to be told. */
 async function endUntold(trial: Trial, lane: Lane): Promise<string> {

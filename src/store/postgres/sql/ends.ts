@@ -1,7 +1,7 @@
 // Ends that are written down: deaths, and what else somebody has to be told of.
 
 export const ENDS = `
--- Deliveries that have just died of the clock or with their subscription. Who has to be told of a deadline only
+-- Deliveries that have just died of the clock or with their subscription. Who has to be told of an end only
 -- whoever knows the endpoint can say, unless it is a subscription's; of anything else, and of what tells of an end itself,
 -- nobody.
 create function note_deaths(delivery_ids text[], now bigint, is_told boolean) returns void language plpgsql volatile as $$

@@ -104,9 +104,10 @@ begin
   -- Only in a scope is a delivery waited for.
   if held.scope is not null then done := resume(held.id, instant_now, next_status = 'dead'); end if;
   if next_status = 'dead' and c->'next'->>'reason' <> 'cancelled' or c->'tells' = 'true' then
-    insert into ends (delivery, lane, topic, dead, turn_at)
+    insert into ends (delivery, lane, topic, dead, turn_at, asks)
     select held.no, held.lane, held.topic, next_status = 'dead' and c->'next'->>'reason' <> 'cancelled',
-           case when c->'tells' = 'true' and m.follows is null then instant_now end
+           case when c->'tells' = 'true' and m.follows is null then instant_now end,
+           case when held.lane like 'endpoint:%' then held.lane else '' end
       from messages m where m.no = held.message;
   end if;
   if next_status = 'delivered' and held.lane like 'proof:%' and c->'proves' is distinct from 'false' then

@@ -92,7 +92,7 @@ create table ends (
   dead boolean not null,
   -- When it is to be told; absent when nobody has to be told, or was.
   turn_at bigint,
-  -- Only whoever knows that lane can say whether somebody wants to be told; '': it is known that somebody does.
+  -- For whoever asks for that lane, because he knows the endpoint and whom it names; '': for everybody.
   asks text collate "C" not null default '',
   xid xid8 not null default pg_current_xact_id(),
   no bigint generated always as identity
