@@ -16,16 +16,13 @@ export function untilClosed(session: StoreSession): StoreSession {
     closed = true
     return session.close()
   }
+  const fail = (error: unknown): never => {
+    throw closed && error instanceof StoreUnavailableError ? new ServerClosedError() : error
+  }
   const toCommand =
     (carry: Call): Call =>
-    async input => {
-      if (closed) throw new ServerClosedError()
-      try {
-        return await carry(input)
-      } catch (error) {
-        throw closed && error instanceof StoreUnavailableError ? new ServerClosedError() : error
-      }
-    }
+    input =>
+      closed ? Promise.reject(new ServerClosedError()) : carry(input).catch(fail)
 
   const commands = new Map<PropertyKey, Call>()
   return new Proxy(session, {
