@@ -54,8 +54,9 @@ export interface EndCommands {
   /**
    * Ends that nobody has been told of: deliveries that were recorded with `tells`, or died of their deadline, oldest turn first.
    * Those of endpoints only where their lane is among `lanes`: who has not the code that it takes leaves them, and their turns, to
-   * whoever has. Those of subscriptions always. Not those whose message follows the end of another. Each has its next turn after `holdMs`; one that has had turns before after as long as it had
-   * been waiting by then, so that its turns grow apart, but not after more than `holdMostMs`.
+   * whoever has. Those of subscriptions always. Not those whose message follows the end of another. Each has its next turn after
+   * `holdMs`; one that has had turns before after as long as it had been waiting by then, so that its turns grow apart, but not
+   * after more than `holdMostMs`.
    */
   claimEnds(input: {
     readonly now: number
