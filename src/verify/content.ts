@@ -14,6 +14,11 @@ export type SignedContent = readonly (string | Uint8Array)[]
 
 /** @throws InvalidOptionsError for a variable that there is not, and where nothing of the body is signed. */
 export function toContent(template: string, what: string): Content {
+  if (template.includes('${')) {
+    throw new InvalidOptionsError(
+      `${what}: content has a '$' before a brace, which would be a part of it: write '{timestamp}.{body}', without it`,
+    )
+  }
   const content = template.split(/(\{[^{}]*\})/)
   const unknown = content.find(piece => /[{}]/.test(piece) && variableOf(piece) === undefined)
   if (unknown !== undefined) {

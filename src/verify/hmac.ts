@@ -90,12 +90,16 @@ const optionNames: readonly string[] = [
  * @throws InvalidOptionsError for an empty secret; for a timestamp that is not signed, and so proves nothing.
  */
 export function hmac(options: HmacOptions): Verify {
-  const otherForm = 'look at hash, encoding, and the prefix and separator of signature'
-  return toHmacVerifier(options, { otherForm, otherUnit: 'set unit' })
+  return toHmacVerifier(options, {
+    hint: 'or content, hash and key are not those of its sender',
+    otherForm: 'look at hash, encoding, and the prefix and separator of signature',
+    otherPlace: 'look at the prefix and separator',
+    otherUnit: 'set unit',
+  })
 }
 
 /** What only our own settings of `hmac` say. */
-export type HmacExtras = Pick<Layout, 'url' | 'hint'>
+export type HmacExtras = Pick<Layout, 'url' | 'hint' | 'otherPlace'>
 
 /** What the operator should do about a sender that signs in another way than this. */
 interface Advice {
@@ -135,18 +139,20 @@ export function toHmacVerifier(
 }
 
 function toTime(
-  { timestamp, unit = 's', tolerance }: HmacOptions,
+  { timestamp, unit, tolerance }: HmacOptions,
   what: string,
   otherUnit: string | undefined,
 ): Pick<Layout, 'timestamp'> {
-  checkChoice(unit, units, `${what}: unit`)
+  const counted = unit ?? 's'
+  checkChoice(counted, units, `${what}: unit`)
   if (timestamp !== undefined) {
     const place = toPlace(timestamp, `${what}: timestamp`)
     const toleranceMs = toToleranceMs(tolerance ?? DEFAULT_TOLERANCE, what)
-    return { timestamp: { place, unit, toleranceMs, otherUnit } }
+    return { timestamp: { place, unit: counted, toleranceMs, otherUnit } }
   }
-  if (tolerance === undefined || tolerance === false) return {}
-  throw new InvalidOptionsError(`${what}: tolerance needs a timestamp, and where it stands is not said`)
+  if (unit === undefined && (tolerance === undefined || tolerance === false)) return {}
+  const which = unit === undefined ? 'tolerance' : 'unit'
+  throw new InvalidOptionsError(`${what}: ${which} needs a timestamp, and where it stands is not said`)
 }
 
 /** What stands in a header is part of what is signed, or a stranger could change it; only an id may be unsigned. */

@@ -10,9 +10,9 @@ import { comesFromProxy, peerOf, toAddressList, toProxies } from './proxies.js'
 
 export interface IpOptions {
   /** Whose requests pass: addresses, and ranges as CIDR, of IPv4 and IPv6. */
-  ranges: readonly string[]
+  ranges: string | readonly string[]
   /** The proxies in front of this server, whose word is believed; `true` believes whoever connects. Default none. */
-  proxies?: readonly string[] | true
+  proxies?: string | readonly string[] | true
   /** Where a proxy says who connected to it: `x-forwarded-for` (the default), `forwarded`, or one like the first. */
   header?: string
 }
@@ -54,7 +54,7 @@ export function ip(options: IpOptions): Verify {
     }
     const client = readClient(readHeaderValue(request, header, 'ip'), header, proxies === true ? [] : proxies)
     if (isWithin(client, ranges)) return true
-    throw refusal(`the address in ${header} is in none of ranges`)
+    throw refusal(`it comes from ${client.toString()}, by its header ${header}, which is in none of ranges`)
   }
 }
 

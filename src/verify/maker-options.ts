@@ -9,9 +9,9 @@ import { InvalidOptionsError } from '../errors.js'
  */
 export function checkMakerOptions(options: unknown, names: readonly string[], what: string): void {
   if (options instanceof Object && 'receivedAt' in options) {
-    const [maker] = what.split(' ').slice(-1)
+    const maker = what.replace('The verifier ', '').replace('The handshake ', 'handshakes.')
     throw new InvalidOptionsError(
-      `${what} is not the function ${maker}, but what that returns: call it where you declare it, and write ${maker}({ … })`,
+      `${maker} itself was given where what it returns belongs: write ${maker}({ … }) where you declare it`,
     )
   }
   checkOptionNames(options, names, what)

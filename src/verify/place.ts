@@ -95,7 +95,7 @@ export function readField(body: Uint8Array, field: string): string {
 }
 
 function valueAt(parent: unknown, path: string): unknown {
-  if (typeof parent !== 'object' || parent === null) return undefined
+  if (typeof parent !== 'object' || parent === null || Array.isArray(parent)) return undefined
   if (Object.hasOwn(parent, path)) return Reflect.get(parent, path)
   const first = path.replace(/\..*/s, '')
   return Object.hasOwn(parent, first)

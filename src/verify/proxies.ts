@@ -17,7 +17,7 @@ export type Proxies = readonly IpRange[] | true
 /** @throws InvalidOptionsError for what is neither `true` nor a list of addresses and ranges. */
 export function toProxies(given: unknown, what: string): Proxies {
   if (given === true) return true
-  if (Array.isArray(given)) return toAddressList(given, what)
+  if (typeof given === 'string' || Array.isArray(given)) return toAddressList(given, what)
   throw new InvalidOptionsError(
     `${what} must be a list of the addresses of your proxies, such as ['10.0.0.0/8'], or true where nobody else can connect`,
   )
@@ -25,12 +25,13 @@ export function toProxies(given: unknown, what: string): Proxies {
 
 /** @throws InvalidOptionsError for what is no list of addresses and ranges, and for one that is empty. */
 export function toAddressList(given: unknown, what: string): readonly IpRange[] {
-  if (!Array.isArray(given) || given.length === 0) {
+  const list = typeof given === 'string' ? [given] : given
+  if (!Array.isArray(list) || list.length === 0) {
     throw new InvalidOptionsError(
-      `${what} must be a list of addresses and ranges, such as ['203.0.113.7', '10.0.0.0/8']`,
+      `${what} must be an address or a range, or a list of them, such as ['203.0.113.7', '10.0.0.0/8']`,
     )
   }
-  return given.map(text => {
+  return list.map(text => {
     const range = typeof text === 'string' ? toRange(text) : undefined
     if (range !== undefined) return range
     throw new InvalidOptionsError(

@@ -7,10 +7,13 @@ import { DEFAULTS } from '../options.js'
 
 /** A request in parts, as any framework can give it. */
 export interface RequestParts {
-  /** As `Headers`, or as `node:http` has them. */
-  readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>
+  /** As `Headers`, as pairs of name and value, or as `node:http` has them. */
+  readonly headers:
+    | Headers
+    | Iterable<readonly [string, string]>
+    | Readonly<Record<string, string | readonly string[] | undefined>>
   /** The bytes as they came, before any parser: a body that was parsed and written again is another one. */
-  readonly body: Uint8Array | string
+  readonly body: Uint8Array | ArrayBuffer | string
   /** The whole URL under which the sender called: some sign it, and handshakes by `GET` ask in its query. */
   readonly url?: string
   /** Default `POST`. Handshakes look at it. */
@@ -38,7 +41,7 @@ const optionNames: readonly string[] = [
 /**
  * What verifiers and handshakes see, of a request in a web framework of yours. The body of a `Request` is read by this.
  *
- * @throws InvalidOptionsError when the body was parsed or read before.
+ * @throws InvalidOptionsError when the body was parsed or read before; for what is no request.
  * @throws VerificationError when it is larger than `maxBodyBytes`.
  */
 export async function readRequest(
@@ -46,6 +49,9 @@ export async function readRequest(
   options: ReadOptions = {},
 ): Promise<RawRequest> {
   checkOptionNames(options, optionNames, 'A request')
+  if (typeof request !== 'object' || request === null) {
+    throw new InvalidOptionsError('The request must be a Request, or { headers, body }')
+  }
   const { maxBodyBytes = DEFAULTS.maxBodyBytes, clock = systemClock, remoteAddress } = options
   if (!Number.isSafeInteger(maxBodyBytes) || maxBodyBytes < 1) {
     throw new InvalidOptionsError(
@@ -77,11 +83,28 @@ function isRequest(request: Request | RequestParts): request is Request {
 function toHeaders(given: RequestParts['headers']): Headers {
   if (given instanceof Headers) return given
   const headers = new Headers()
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of toPairs(given)) {
     if (name.startsWith(':')) continue // HTTP/2 has method and path among the headers, under names that no header may have
     for (const each of [value ?? []].flat()) append(headers, name, each)
   }
   return headers
+}
+
+/** A framework may bring `Headers` of its own, which are pairs, too. */
+function toPairs(given: Exclude<RequestParts['headers'], Headers>) {
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidOptionsError('headers is missing: pass a Request, or { headers, body }')
+  }
+  const pairs = Symbol.iterator in given ? [...given] : Object.entries(given)
+  if (pairs.every(isPair)) return pairs
+  throw new InvalidOptionsError(
+    'headers must be Headers, pairs of name and value, or an object of texts, as request.headers of node:http is',
+  )
+}
+
+function isPair(pair: unknown): boolean {
+  if (!Array.isArray(pair) || typeof pair[0] !== 'string') return false
+  return pair.flat().every(each => each === undefined || typeof each === 'string')
 }
 
 function append(headers: Headers, name: string, value: string): void {
@@ -98,6 +121,7 @@ function append(headers: Headers, name: string, value: string): void {
 function toBytes(body: unknown): Uint8Array {
   if (typeof body === 'string') return utf8(body)
   if (body instanceof Uint8Array) return body
+  if (body instanceof ArrayBuffer) return new Uint8Array(body)
   if (body === undefined)
     throw new InvalidOptionsError(
       'body is missing: read the bytes of the request, with express.raw({ type: () => true }) in Express',

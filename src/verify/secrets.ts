@@ -3,8 +3,8 @@ import { InvalidOptionsError } from '../errors.js'
 /**
  * One secret or several, each of which lets a request in.
  *
- * @throws InvalidOptionsError for one that is missing, empty, or was read from a file with its line break or its quotes. No message
- * quotes it.
+ * @throws InvalidOptionsError for one that is missing, empty, what a variable that is not set becomes as a text, or was read from a file
+ * with its line break or its quotes. No message quotes it.
  */
 export function toSecrets(given: unknown, what: string): readonly string[] {
   const list: readonly unknown[] = Array.isArray(given) ? given : [given]
@@ -30,6 +30,11 @@ function checkSecret(secret: unknown, what: string): string {
   if (secret === '') throw new InvalidOptionsError(`${what} is empty: is the environment variable set?`)
   if (secret.trim() !== secret) {
     throw new InvalidOptionsError(`${what} begins or ends with white space, such as the line break of a file`)
+  }
+  if (/^(?:undefined|null|\[object \w+\]|\$\{\w+\})$/.test(secret)) {
+    throw new InvalidOptionsError(
+      `${what} is no secret, but what is left of one that was not there yet: a variable that is not set or was not put in, or a promise that was not awaited`,
+    )
   }
   if (/^(["'`]).*\1$/s.test(secret)) {
     throw new InvalidOptionsError(

@@ -4,7 +4,7 @@ import type { RawRequest } from '../model/received.js'
 import { type Content, endsEarly, fill, hasVariable, type SignedContent } from './content.js'
 import { type FieldPlace, isField, type PlacedHeader, readField, readHeader } from './place.js'
 import { rewritten } from './rewritten.js'
-import { checkAge, checkTimestampForm, type TimestampUnit } from './time.js'
+import { checkAge, isWhole, NOT_WHOLE, type TimestampUnit } from './time.js'
 
 /** One secret, or one public key. */
 export interface VerifyingKey {
@@ -28,6 +28,8 @@ export interface Layout {
   readonly hint?: string
   /** Why a text can be no signature, whatever the secret: it `cannot be …`. `undefined` where it could be one. */
   readonly faultOfForm?: (signature: string) => string | undefined
+  /** What the operator should do when a value does not stand where it is looked for. */
+  readonly otherPlace?: string | undefined
 }
 
 export interface SignedTime {
@@ -63,8 +65,8 @@ export const SIGNED_WITH_RETIRED =
 /** More than a change of secrets takes; each costs a comparison, or more. */
 const MOST_SIGNATURES = 32
 
-/** How often the operator is told more than that a signature does not match: it costs, and anybody can ask for it. */
-const LOOK_EVERY_MS = 1_000
+/** How often it is tried out whether a body was rewritten: it costs, and anybody can ask for it. */
+const TRY_EVERY_MS = 1_000
 
 // A request whose bytes are signed: what every provider does, each in words of its own.
 //
@@ -73,15 +75,18 @@ const LOOK_EVERY_MS = 1_000
 //       is words for the operator, and lets nothing in.
 //   V3. No word of a reason is a secret, a signature, or of the body.
 export function signed(layout: Layout, keys: Keys): Verify {
-  let lookedAt = Number.NEGATIVE_INFINITY
+  let triedAt = Number.NEGATIVE_INFINITY
+  const tryOut = (parts: Parts) => {
+    const now = parts.request.receivedAt.getTime()
+    if (Math.abs(now - triedAt) < TRY_EVERY_MS) return undefined
+    triedAt = now
+    return findRewriting(parts, layout, keys.current)
+  }
   return request => {
     const parts = readParts(request, layout, keys)
     if (!isSigned(parts, parts.body, layout, { keys: keys.current })) {
-      const now = request.receivedAt.getTime()
-      const looks = Math.abs(now - lookedAt) >= LOOK_EVERY_MS
-      if (looks) lookedAt = now
-      const cause = looks ? findCause(parts, layout, keys) : undefined
-      throw new VerificationError(`${layout.name}: ${cause ?? mismatch(layout)}`)
+      const cause = findCause(parts, layout, keys) ?? tryOut(parts) ?? mismatch(layout)
+      throw new VerificationError(`${layout.name}: ${cause}`)
     }
     checkTimestamp(parts, layout)
     return toVerdict(valueAt(layout.id, parts.id, parts.body))
@@ -89,15 +94,17 @@ export function signed(layout: Layout, keys: Keys): Verify {
 }
 
 function readParts(request: RawRequest, layout: Layout, keys: Keys): Parts {
-  const { name, content } = layout
+  const { name, content, otherPlace } = layout
   const refuse = (reason: string) => new VerificationError(`${name}: ${reason}`)
   const read = (place: Layout['id'], variable: 'id' | 'timestamp') => {
     if (place === undefined || isField(place)) return ''
     const [value = ''] = readHeader(request, place) ?? []
     if (!hasVariable(content, variable)) return value
     if (value === '') throw refuse(`it has no ${variable}: ${inWords(place, [place.prefix])} is missing`)
-    if (variable === 'timestamp') checkTimestampForm(value, name)
-    else if (endsEarly(content, variable, value)) {
+    if (variable === 'timestamp') {
+      const advice = otherPlace === undefined ? '' : `: ${otherPlace} of timestamp`
+      if (!isWhole(value)) throw refuse(NOT_WHOLE + advice)
+    } else if (endsEarly(content, variable, value)) {
       throw refuse(
         `its ${variable} holds what ends it in what is signed, so that more than one request could be meant`,
       )
@@ -113,12 +120,17 @@ function readParts(request: RawRequest, layout: Layout, keys: Keys): Parts {
   }
   const prefixes = [...new Set(keys.current.map(({ prefix }) => prefix))]
   if (!signatures.some(each => prefixes.some(prefix => each.startsWith(prefix)))) {
+    const isElsewhere = signatures.some(each => prefixes.some(prefix => each.includes(prefix)))
+    const advice =
+      isElsewhere && otherPlace !== undefined
+        ? `, and stands further on in it: ${otherPlace} of signature`
+        : ''
     throw refuse(
-      `it has no signature of the kind that is checked: ${inWords(layout.signature, prefixes)} is missing`,
+      `it has no signature of the kind that is checked: ${inWords(layout.signature, prefixes)} is missing${advice}`,
     )
   }
   const url = typeof layout.url === 'function' ? layout.url(request) : (layout.url ?? request.url)
-  if (!URL.canParse(url) && hasVariable(content, 'url')) {
+  if (hasVariable(content, 'url') && !URL.canParse(url)) {
     throw refuse('its URL is part of what is signed, and is not known here: pass url, with scheme and host')
   }
   return {
@@ -147,12 +159,15 @@ function ownOf({ prefix }: VerifyingKey, signatures: readonly string[]): readonl
   return signatures.filter(each => each.startsWith(prefix)).map(each => each.slice(prefix.length))
 }
 
-/** More than that a signature does not match, where more can be found out. */
+/** More than that a signature does not match, where more is known at once. */
 function findCause(parts: Parts, layout: Layout, { current, retired }: Keys): string | undefined {
   const faults = current.flatMap(key => ownOf(key, parts.signatures)).map(each => layout.faultOfForm?.(each))
   if (!faults.includes(undefined)) return `its signature ${faults[0]}`
-  if (isSigned(parts, parts.body, layout, { keys: retired })) return SIGNED_WITH_RETIRED
-  const original = findOriginal(parts, layout, current)
+  return isSigned(parts, parts.body, layout, { keys: retired }) ? SIGNED_WITH_RETIRED : undefined
+}
+
+function findRewriting(parts: Parts, layout: Layout, keys: readonly VerifyingKey[]): string | undefined {
+  const original = findOriginal(parts, layout, keys)
   return original === undefined
     ? undefined
     : `its body was parsed and written again on the way here (it was ${original}): hand over the bytes as they came`

@@ -22,7 +22,7 @@ export function toToleranceMs(tolerance: Tolerance, what: string): number | fals
   )
 }
 
-const NOT_WHOLE = 'its timestamp is not a whole number'
+export const NOT_WHOLE = 'its timestamp is not a whole number'
 
 /** What is needed to judge a timestamp. */
 interface Age {
@@ -58,26 +58,16 @@ export function faultOfAge(timestamp: string, age: Age): string | undefined {
 }
 
 function faultOfDistance(aheadMs: number, toleranceMs: number): string | undefined {
-  const seconds = Math.round(Math.abs(aheadMs) / 1_000)
+  const distanceMs = Math.abs(aheadMs)
+  if (distanceMs <= toleranceMs) return undefined
+  const seconds = `${Math.round(distanceMs / 1_000)} s`
   const tolerated = `${formatMs(toleranceMs)} are tolerated`
-  if (aheadMs > toleranceMs) {
-    return `its timestamp is ${seconds} s ahead of our clock, and ${tolerated}: one of the clocks is wrong`
-  }
-  if (aheadMs < -toleranceMs) {
-    return `its timestamp is ${seconds} s behind our clock, and ${tolerated}: one of the clocks is wrong, or an old request was sent again`
-  }
-  return undefined
+  return aheadMs === distanceMs
+    ? `its timestamp is ${seconds} ahead of our clock, and ${tolerated}: one of the clocks is wrong`
+    : `its timestamp is ${seconds} behind our clock, and ${tolerated}: one of the clocks is wrong, or an old request was sent again`
 }
 
-/**
- * Also where its age is not looked at: what is longer could hold a part of the body.
- *
- * @throws VerificationError for a timestamp that is no whole number.
- */
-export function checkTimestampForm(timestamp: string, name: string): void {
-  if (!isWhole(timestamp)) throw new VerificationError(`${name}: ${NOT_WHOLE}`)
-}
-
-function isWhole(timestamp: string): boolean {
+/** To be looked at also where its age is not: what is longer could hold a part of the body. */
+export function isWhole(timestamp: string): boolean {
   return /^\d{1,15}$/.test(timestamp)
 }

@@ -35,7 +35,7 @@ export interface Verified {
  *
  * @throws VerificationError when none passes. Its message says why.
  * @throws VerificationUnavailableError when none passes, and one could not judge for now, such as `fal` without its keys: answer `503`.
- * @throws InvalidOptionsError when the body was parsed or read before.
+ * @throws InvalidOptionsError when the body was parsed or read before; for what is no verifier, or no request.
  */
 export async function verifyRequest(
   verify: Verify | readonly Verify[],
@@ -51,17 +51,23 @@ export async function verifyRequest(
   request: Request | RequestParts | RawRequest,
   options?: ReadOptions,
 ): Promise<Verified> {
-  const raw = 'receivedAt' in request ? request : await readRequest(request, options)
-  if (raw === request && options !== undefined) {
-    throw new InvalidOptionsError('The options belong to readRequest, which has read this request already')
-  }
   const list = [verify].flat()
   if (list.length === 0 || list.some(each => typeof each !== 'function')) {
-    throw new InvalidOptionsError('verify must be a verifier, such as stripe({ secret }), or a list of them')
+    throw new InvalidOptionsError(
+      'verify must be a verifier, such as stripe({ secret }), or a list of them, and the request comes behind it',
+    )
+  }
+  const raw = isRead(request) ? request : await readRequest(request, options)
+  if (raw === request && options !== undefined) {
+    throw new InvalidOptionsError('The options belong to readRequest, which has read this request already')
   }
   const judgement = await judge(list, raw)
   if (!judgement.ok) throw new VerificationError(judgement.reason)
   const { deliveryId } = judgement
   const bytes = raw.bytes()
   return deliveryId === undefined || deliveryId === '' ? { bytes } : { bytes, deliveryId }
+}
+
+function isRead(request: Request | RequestParts | RawRequest): request is RawRequest {
+  return request instanceof Object && 'receivedAt' in request
 }

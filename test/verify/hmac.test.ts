@@ -23,6 +23,9 @@ async function outcome(options: HmacOptions, given: Given): Promise<unknown> {
   }
 }
 
+/** As a template that was not filled in has it. */
+const unfilled = (name: string) => `$\{${name}}`
+
 /** A signature by its looks. */
 const anybodys = '0'.repeat(64)
 
@@ -205,6 +208,9 @@ describe('the delivery id', () => {
     ['data.id', '{"data":{}}'],
     ['data.id', '{"data":{"id":{}}}'],
     ['data.length', '{"data":"text"}'],
+    ['data.length', '{"data":[1,2]}'],
+    ['data.0', '{"data":[1]}'],
+    ['0', '["id"]'],
     ['constructor.name', '{}'],
     ['data.constructor.name', '{"data":{}}'],
     ['dat', '{"data":{"":"other"}}'],
@@ -304,7 +310,9 @@ describe('the time', () => {
     'is a whole number: not %s',
     async text => {
       const found = await outcome(timed, { headers: { 'acme-signature': timedHeader(text.trim()) }, body })
-      expect(found).toBe('acme: its timestamp is not a whole number')
+      expect(found).toBe(
+        'acme: its timestamp is not a whole number: look at the prefix and separator of timestamp',
+      )
     },
   )
 
@@ -359,16 +367,26 @@ describe('the reason why not', () => {
     [
       plain,
       { 'acme-signature': anybodys },
-      'hmac: its signature does not match: it was signed with another secret, or changed on the way',
+      'hmac: its signature does not match: it was signed with another secret, or changed on the way; or content, hash and key are not those of its sender',
     ],
     [
       { ...plain, content: '{url}{body}' },
       { 'acme-signature': anybodys },
-      'hmac: its signature does not match: it was signed with another secret, or changed on the way, or was called under another URL than we think',
+      'hmac: its signature does not match: it was signed with another secret, or changed on the way, or was called under another URL than we think; or content, hash and key are not those of its sender',
     ],
   ])('says what is missing: %#', async (options, headers, reason) => {
     expect(await outcome(options as HmacOptions, { headers: headers as Record<string, string>, body })).toBe(
       reason,
+    )
+  })
+
+  it.each([
+    [{ ...timed, signature: { header: 'acme-signature', prefix: 'v1=' } }],
+    [{ ...timed, signature: { header: 'acme-signature', separator: ';', prefix: 'v1=' } }],
+  ])('says that a signature stands further on in its header: %#', async options => {
+    const headers = { 'acme-signature': timedHeader(NOW_S) }
+    expect(await outcome(options as HmacOptions, { headers, body })).toBe(
+      "acme: it has no signature of the kind that is checked: in the header acme-signature, a value that begins with 'v1=' is missing, and stands further on in it: look at the prefix and separator of signature",
     )
   })
 
@@ -486,27 +504,33 @@ describe('the reason why not', () => {
         tolerance,
       }
       expect(await outcome(options, { headers, body: '{}"}' })).toBe(
-        'hmac: its timestamp is not a whole number',
+        'hmac: its timestamp is not a whole number: look at the prefix and separator of timestamp',
       )
     },
   )
 
-  it('says more once a second', async () => {
+  it('tries out once a second whether the body was rewritten, and says the rest each time', async () => {
     const verify = hmac({ ...plain, retired: 'old' })
-    const headers = { 'acme-signature': signatureOf(body, { key: 'old' }).toString('hex') }
-    const reasonAt = async (at: number) => {
+    const original = '{"a": 1}'
+    const reasonAt = async (at: number, signature: string) => {
       try {
-        await verify(await toRequest({ headers, body, at }))
+        await verify(await toRequest({ headers: { 'acme-signature': signature }, body: '{"a":1}', at }))
       } catch (error) {
         return (error as Error).message
       }
       throw new Error('The request passed')
     }
-    expect(await reasonAt(NOW)).toMatch(/no longer accepted/)
-    expect(await reasonAt(NOW + 999)).toMatch(/does not match/)
-    expect(await reasonAt(NOW + 1_000)).toMatch(/no longer accepted/)
-    expect(await reasonAt(NOW + 1)).toMatch(/does not match/) // a clock that was put back a little
-    expect(await reasonAt(NOW - 5_000)).toMatch(/no longer accepted/) // and much
+    const bySender = signatureOf(original).toString('hex')
+    const byOld = signatureOf('{"a":1}', { key: 'old' }).toString('hex')
+    for (const at of [NOW, NOW + 1]) {
+      expect(await reasonAt(at, byOld)).toMatch(/no longer accepted/)
+      expect(await reasonAt(at, bySender.slice(1))).toMatch(/cannot be a sha256/)
+    }
+    expect(await reasonAt(NOW, bySender)).toMatch(/written again/)
+    expect(await reasonAt(NOW + 999, bySender)).toMatch(/does not match/)
+    expect(await reasonAt(NOW + 1_000, bySender)).toMatch(/written again/)
+    expect(await reasonAt(NOW + 1, bySender)).toMatch(/does not match/) // a clock that was put back a little
+    expect(await reasonAt(NOW - 5_000, bySender)).toMatch(/written again/) // and much
   })
 
   it('says nothing of secret, signature and body', async () => {
@@ -684,6 +708,22 @@ describe('what is refused at once', () => {
       { ...plain, tolerance: '5m' },
       'The verifier hmac: tolerance needs a timestamp, and where it stands is not said',
     ],
+    [{ ...plain, unit: 'ms' }, 'The verifier hmac: unit needs a timestamp, and where it stands is not said'],
+    [
+      { ...plain, unit: 's', tolerance: false },
+      'The verifier hmac: unit needs a timestamp, and where it stands is not said',
+    ],
+    [
+      { ...timed, content: `${unfilled('timestamp')}.{body}` },
+      "The verifier acme: content has a '$' before a brace, which would be a part of it: write '{timestamp}.{body}', without it",
+    ],
+    ...['undefined', 'null', '[object Promise]', unfilled('ACME_SECRET')].map(
+      text =>
+        [
+          { ...plain, secret: text },
+          'The verifier hmac: secret is no secret, but what is left of one that was not there yet: a variable that is not set or was not put in, or a promise that was not awaited',
+        ] as [HmacOptions, string],
+    ),
     [
       { ...timed, tolerance: 300 },
       "The verifier acme: tolerance is 300ms, and must be at least 1s: numbers are milliseconds, so write '300s' or 300_000",
@@ -737,6 +777,19 @@ describe('what is refused at once', () => {
 
   it.each(['"', '"a', 'a"', '"a\'', 'a"b"', '"a"b'])('takes quotes that are around nothing: %s', secret => {
     expect(hmac({ ...plain, secret })).toBeTypeOf('function')
+  })
+
+  it.each([
+    'undefined1',
+    'xnull',
+    '[object Promise]x',
+    'x[object Promise]',
+    `${unfilled('A')}b`,
+    `a${unfilled('A')}`,
+    unfilled(''),
+    '[object ]',
+  ])('takes a secret that only looks like none: %s', text => {
+    expect(hmac({ ...plain, secret: text })).toBeTypeOf('function')
   })
 
   it('takes a field and a tolerance that is off', () => {

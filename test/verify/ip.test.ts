@@ -98,18 +98,20 @@ describe('behind proxies', () => {
   it('reads a header that came several times as one', async () => {
     expect(proxied(await toRequest(forwardedFor(['8.8.8.8', '203.0.113.9', '10.0.0.2'])))).toBe(true)
     expect(await reasonFor(proxied, forwardedFor(['203.0.113.9', '8.8.8.8']))).toBe(
-      'ip: the address in x-forwarded-for is in none of ranges',
+      'ip: it comes from 8.8.8.8, by its header x-forwarded-for, which is in none of ranges',
     )
   })
 
-  it.each(['8.8.8.8', '203.0.113.9, 8.8.8.8', '203.0.113.9, 8.8.8.8, 10.0.0.2', '203.0.113.9, 2001:db7::1'])(
-    'refuses another address, whatever stands left of it: %j',
-    async value => {
-      expect(await reasonFor(proxied, forwardedFor(value))).toBe(
-        'ip: the address in x-forwarded-for is in none of ranges',
-      )
-    },
-  )
+  it.each([
+    ['8.8.8.8', '8.8.8.8'],
+    ['203.0.113.9, 8.8.8.8', '8.8.8.8'],
+    ['203.0.113.9, 8.8.8.8, 10.0.0.2', '8.8.8.8'],
+    ['203.0.113.9, 2001:db7::1', '2001:db7::1'],
+  ])('refuses another address, whatever stands left of it: %j', async (value, address) => {
+    expect(await reasonFor(proxied, forwardedFor(value))).toBe(
+      `ip: it comes from ${address}, by its header x-forwarded-for, which is in none of ranges`,
+    )
+  })
 
   it.each([
     '',
@@ -177,7 +179,7 @@ describe('behind proxies', () => {
       })
       expect(verify(await toRequest(given('8.8.8.8, 203.0.113.9')))).toBe(true)
       expect(await reasonFor(verify, given('203.0.113.9, 10.0.0.1'))).toBe(
-        'ip: the address in x-forwarded-for is in none of ranges',
+        'ip: it comes from 10.0.0.1, by its header x-forwarded-for, which is in none of ranges',
       )
     }
     expect(await reasonFor(verify, {})).toBe('ip: the header x-forwarded-for is missing')
@@ -218,7 +220,7 @@ describe('by the header forwarded', () => {
     'refuses another address: %j',
     async value => {
       expect(await reasonFor(verify, forwarded(value))).toBe(
-        'ip: the address in forwarded is in none of ranges',
+        'ip: it comes from 8.8.8.8, by its header forwarded, which is in none of ranges',
       )
     },
   )
@@ -270,26 +272,33 @@ describe('by the header forwarded', () => {
 })
 
 const noRanges =
-  "The verifier ip: ranges must be a list of addresses and ranges, such as ['203.0.113.7', '10.0.0.0/8']"
+  "The verifier ip: ranges must be an address or a range, or a list of them, such as ['203.0.113.7', '10.0.0.0/8']"
 const noProxies =
   "The verifier ip: proxies must be a list of the addresses of your proxies, such as ['10.0.0.0/8'], or true where nobody else can connect"
 const neither = (what: string, shown: string) =>
   `The verifier ip: ${what} holds ${shown}, which is neither an address nor a range: write '203.0.113.7', '10.0.0.0/8' or 'fd12::/16'`
 
+it('takes one range without a list', async () => {
+  const verify = ip({ ranges: '203.0.113.0/24', proxies: '10.0.0.0/8' })
+  const given = { remoteAddress: '10.0.0.1', headers: { 'x-forwarded-for': '203.0.113.9' } }
+  expect(verify(await toRequest(given))).toBe(true)
+})
+
 it.each<[unknown, string]>([
   [{}, noRanges],
   [{ ranges: [] }, noRanges],
-  [{ ranges: '203.0.113.7' }, noRanges],
+  [{ ranges: 7 }, noRanges],
+  [{ ranges: '203.0.113' }, neither('ranges', '"203.0.113"')],
   [{ ranges: ['203.0.113.7', '203.0.113'] }, neither('ranges', '"203.0.113"')],
   [{ ranges: ['10.0.0.0/33'] }, neither('ranges', '"10.0.0.0/33"')],
   [{ ranges: ['hooks.example.com'] }, neither('ranges', '"hooks.example.com"')],
   [{ ranges: [7] }, neither('ranges', '7')],
   [{ ranges: [['203.0.113.7']] }, neither('ranges', '["203.0.113.7"]')],
   [{ ranges, proxies: false }, noProxies],
-  [{ ranges, proxies: '10.0.0.0/8' }, noProxies],
+  [{ ranges, proxies: '10.0.0' }, neither('proxies', '"10.0.0"')],
   [
     { ranges, proxies: [] },
-    "The verifier ip: proxies must be a list of addresses and ranges, such as ['203.0.113.7', '10.0.0.0/8']",
+    "The verifier ip: proxies must be an address or a range, or a list of them, such as ['203.0.113.7', '10.0.0.0/8']",
   ],
   [{ ranges, proxies: ['loopback'] }, neither('proxies', '"loopback"')],
   [

@@ -23,7 +23,7 @@ it.each(Object.keys(verifiers))('says that %s was not called', async name => {
   const request = await toRequest()
   expect(() => (maker as Maker)(request)).toThrow(
     new InvalidOptionsError(
-      `The verifier ${name} is not the function ${name}, but what that returns: call it where you declare it, and write ${name}({ … })`,
+      `${name} itself was given where what it returns belongs: write ${name}({ … }) where you declare it`,
     ),
   )
 })
@@ -31,11 +31,13 @@ it.each(Object.keys(verifiers))('says that %s was not called', async name => {
 it.each(Object.keys(handshakes))('says that the handshake %s was not called', async name => {
   const maker: unknown = Reflect.get(handshakes, name)
   const request = await toRequest()
-  expect(() => (maker as Maker)(request)).toThrow(`The handshake ${name} is not the function ${name}, but`)
+  expect(() => (maker as Maker)(request)).toThrow(
+    `handshakes.${name} itself was given where what it returns belongs: write handshakes.${name}({ … })`,
+  )
 })
 
 it('tells whoever asks without a server', async () => {
   const verify: unknown = verifiers.slack
   const request = new Request('https://www.example.com/', { method: 'POST', body: 'x' })
-  await expect(verifyRequest(verify as exported.Verify, request)).rejects.toThrow('and write slack({ … })')
+  await expect(verifyRequest(verify as exported.Verify, request)).rejects.toThrow('slack itself was given')
 })

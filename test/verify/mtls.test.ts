@@ -211,7 +211,7 @@ it.each<[unknown, string]>([
   [{ ...options, proxies: false }, noProxies],
   [
     { ...options, proxies: [] },
-    "The verifier mtls: proxies must be a list of addresses and ranges, such as ['203.0.113.7', '10.0.0.0/8']",
+    "The verifier mtls: proxies must be an address or a range, or a list of them, such as ['203.0.113.7', '10.0.0.0/8']",
   ],
   [{ ...options, header: undefined }, 'The verifier mtls: header must be the name of a header'],
   [{ ...options, fingerprints: undefined }, noFingerprint],

@@ -49,6 +49,6 @@ it('tells the operator that a verifier was not called, and the sender nothing', 
   expect(answer.status).toBe(401)
   expect(await answer.text()).not.toContain('stripe')
   expect(JSON.stringify(lines)).toContain(
-    'and write stripe({ … }); it returned a function, and so makes verifiers: call it where you declare it',
+    'write stripe({ … }) where you declare it; it returned a function, and so makes verifiers: call it',
   )
 })

@@ -78,7 +78,18 @@ describe('verifyRequest', () => {
     async verify => {
       const error = await verifyRequest(verify as never, signedRequest('x')).catch(reason => reason)
       expect(error).toBeInstanceOf(InvalidOptionsError)
-      expect(error.message).toBe('verify must be a verifier, such as stripe({ secret }), or a list of them')
+      expect(error.message).toBe(
+        'verify must be a verifier, such as stripe({ secret }), or a list of them, and the request comes behind it',
+      )
+    },
+  )
+
+  it.each([undefined, null, 'https://www.example.com', 7])(
+    'says that what it is given is no request: %s',
+    async request => {
+      const error = await verifyRequest(acme, request as never).catch(reason => reason)
+      expect(error).toBeInstanceOf(InvalidOptionsError)
+      expect(error.message).toBe('The request must be a Request, or { headers, body }')
     },
   )
 
@@ -124,6 +135,51 @@ describe('readRequest', () => {
       url,
       body: Buffer.from(everyByte).toString('latin1'),
     })
+  })
+
+  it('takes headers as pairs, and of a framework that brings its own', async () => {
+    const pairs = [
+      ['X-A', '1'],
+      ['x-b', 'two'],
+      ['x-a', '3'],
+    ] as const
+    const wanted = [
+      ['x-a', '1, 3'],
+      ['x-b', 'two'],
+    ]
+    const own = { get: () => null, [Symbol.iterator]: () => pairs[Symbol.iterator]() }
+    for (const headers of [pairs, new Map(pairs), own]) {
+      expect([...(await readRequest({ headers, body: '' })).headers]).toEqual(wanted)
+    }
+    const ofHttp2 = Object.assign(Object.create(null), { ':method': 'POST', 'x-a': '1' })
+    expect([...(await readRequest({ headers: ofHttp2, body: '' })).headers]).toEqual([['x-a', '1']])
+  })
+
+  it('takes an ArrayBuffer', async () => {
+    const body = Uint8Array.from([0, 255, 7]).buffer
+    expect([...(await readRequest({ headers: {}, body })).bytes()]).toEqual([0, 255, 7])
+  })
+
+  it.each([undefined, null, 'x-a: 1'])('says that there are no headers: %s', async headers => {
+    const error = await readRequest({ headers, body: '' } as never).catch(reason => reason)
+    expect(error).toBeInstanceOf(InvalidOptionsError)
+    expect(error.message).toBe('headers is missing: pass a Request, or { headers, body }')
+  })
+
+  it.each<[string, unknown]>([
+    ['rawHeaders of node:http', ['X-A', '1', 'x-b', '2']],
+    ['what only has get', { get: () => null }],
+    ['numbers', { 'content-length': 7 }],
+    ['a number in a list', { 'x-a': ['1', 2] }],
+    ['pairs without a name', [[undefined, '1']]],
+    ['pairs whose name is none', [[7, '1']]],
+    ['no pairs', [{ length: 2, 0: 'x-a', 1: '1' }]],
+  ])('does not take for headers %s', async (_, headers) => {
+    const error = await readRequest({ headers, body: '' } as never).catch(reason => reason)
+    expect(error).toBeInstanceOf(InvalidOptionsError)
+    expect(error.message).toBe(
+      'headers must be Headers, pairs of name and value, or an object of texts, as request.headers of node:http is',
+    )
   })
 
   it('gives what verifiers see of parts', async () => {

@@ -1,8 +1,7 @@
 import { VerificationError } from '../../errors.js'
 import type { Verify } from '../../model/code.js'
 import type { RawRequest } from '../../model/received.js'
-import { hmac } from '../hmac.js'
-import type { TimedSecretOptions } from '../provider.js'
+import { type TimedSecretOptions, timed } from '../provider.js'
 import { SLACK } from '../slack-setting.js'
 import { judge } from '../verdict.js'
 import { checkEcho, echo, type ProviderHandshake } from './answer.js'
@@ -25,7 +24,7 @@ const mayAsk = looksLike(QUESTION)
  */
 export function slack(options: TimedSecretOptions): ProviderHandshake {
   const secret = toQuestionSecrets(SLACK, options)
-  const verify = hmac({ ...options, ...SLACK, secret })
+  const verify = timed({ ...options, secret }, SLACK)
   return request => (mayAsk(request) ? answer(request, verify) : undefined)
 }
 

@@ -2,8 +2,7 @@ import { createHmac } from 'node:crypto'
 import { VerificationError } from '../../errors.js'
 import type { Verify } from '../../model/code.js'
 import type { RawRequest } from '../../model/received.js'
-import { hmac } from '../hmac.js'
-import type { TimedSecretOptions } from '../provider.js'
+import { type TimedSecretOptions, timed } from '../provider.js'
 import { ZOOM } from '../slack-setting.js'
 import { judge } from '../verdict.js'
 import { checkEcho, type ProviderHandshake, toJsonAnswer } from './answer.js'
@@ -33,7 +32,7 @@ interface Signer {
 export function zoom(options: TimedSecretOptions): ProviderHandshake {
   const signers = toQuestionSecrets(ZOOM, options).map(
     (secret): Signer => ({
-      verify: hmac({ ...options, ...ZOOM, secret }),
+      verify: timed({ ...options, secret }, ZOOM),
       encrypt: token => createHmac('sha256', secret).update(token).digest('hex'),
     }),
   )
