@@ -38,6 +38,11 @@ export function toBlocks(file: string, text: string): Block[] {
   let open: { info: string; line: number; code: string[] } | undefined
   const lines = text.split('\n')
   for (let index = 0; index < lines.length; index++) {
+    if (/^\s*<!--\s*and then/.test(lines[index] ?? '')) {
+      throw new Error(
+        `${file}:${index + 1}: this comment goes on with no block: write '<!-- and then' right below one`,
+      )
+    }
     const fence = /^```(.*)$/.exec(lines[index] ?? '')
     if (fence === null) open?.code.push(lines[index] ?? '')
     else if (open === undefined) open = { info: fence[1] ?? '', line: index + 2, code: [] }

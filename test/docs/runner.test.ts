@@ -59,6 +59,15 @@ describe('a block', () => {
     )
   })
 
+  it.each(['\n<!-- and then', ' <!-- and then', '<!-- and then ', '<!--and then'])(
+    'does not lose a comment that goes on with none: %j',
+    comment => {
+      expect(() => toBlocks('docs/some-guide.md', `\`\`\`ts\n\`\`\`\n${comment}\n-->\n`)).toThrow(
+        'this comment goes on with no block',
+      )
+    },
+  )
+
   it('whose callbacks do not find their way through its framework fails', async () => {
     const code = `
       import { createServer } from 'node:http'
