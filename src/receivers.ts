@@ -8,7 +8,7 @@ import type { ReceiverRecord, ReceiverState, ReceiverSummary } from './model/rec
 import type { ReceiverOptions, ServerSettings } from './options.js'
 import type { Parts } from './parts.js'
 import { checkUnscoped } from './scope/callback-scopes.js'
-import { eachPage } from './store/pages.js'
+import { eachOf, eachPage } from './store/pages.js'
 
 // Receivers of the server: making one, or finding it again, and the registry of all.
 
@@ -52,16 +52,25 @@ export async function spawnReceiver<T>(
   return outcome.receiver
 }
 
-export async function* listReceivers(
+const states: Readonly<Record<ReceiverState, true>> = { open: true, closed: true, expired: true }
+
+export function listReceivers(
   { session, settings }: Pick<Parts, 'session' | 'settings'>,
   filter: { key?: string; state?: ReceiverState },
 ): AsyncGenerator<ReceiverInfo> {
   checkOptionNames(filter, ['key', 'state'], 'The filter')
-  const pages = eachPage(
-    from => session.listReceivers({ now: settings.clock.now(), ...filter, ...from }),
-    ({ id }) => id,
+  const { key, state } = filter
+  if (key !== undefined) checkKey(key, 'The key of a receiver')
+  if (state !== undefined && !Object.hasOwn(states, state)) {
+    throw new InvalidOptionsError(`state must be one of ${Object.keys(states).join(', ')}`)
+  }
+  return eachOf(
+    eachPage(
+      from => session.listReceivers({ now: settings.clock.now(), ...filter, ...from }),
+      ({ id }) => id,
+    ),
+    summary => toInfo(settings, summary),
   )
-  for await (const summary of pages) yield toInfo(settings, summary)
 }
 
 /** A key that is missing by accident must not cost the receiver its key, nor its checks. */

@@ -208,9 +208,8 @@ export class CallbackServer implements AsyncDisposable {
   }
 
   /** The registry: every receiver, open or ended, in order of creation. */
-  async *receivers(filter: { key?: string; state?: ReceiverState } = {}): AsyncGenerator<ReceiverInfo> {
-    this.#checkOpen()
-    yield* listReceivers(this.#parts, filter)
+  receivers(filter: { key?: string; state?: ReceiverState } = {}): AsyncGenerator<ReceiverInfo> {
+    return listReceivers(this.#parts, filter)
   }
 
   /**

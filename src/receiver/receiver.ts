@@ -1,3 +1,4 @@
+import { toMs } from '../core/duration.js'
 import { checkOptionNames } from '../core/option-names.js'
 import { checkWaitOptions, type Wait, type WaitOptions } from '../core/wait.js'
 import { InvalidInputError, MalformedContentError } from '../errors.js'
@@ -118,6 +119,7 @@ export class ReceiverHandle<T> implements Receiver<T> {
 
   stream(options: StreamOptions = {}): AsyncIterable<Callback<T>> {
     checkOptionNames(options, ['signal', 'idle'], 'stream')
+    if (options.idle !== undefined) toMs(options.idle, 'idle')
     const { mailboxes, checkUnscoped } = this.#parts
     checkUnscoped('Reading a receiver of the server')
     return { [Symbol.asyncIterator]: () => new CallbackLoop<T>(mailboxes, this.#receiver, options) }

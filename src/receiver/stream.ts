@@ -1,4 +1,4 @@
-import { type Duration, toMs } from '../core/duration.js'
+import type { Duration } from '../core/duration.js'
 import { createWait, type PendingWait, type WaitOptions } from '../core/wait.js'
 import { ReceiverClosedError, ServerClosedError } from '../errors.js'
 import type { ReceiverRecord } from '../model/receiver.js'
@@ -55,7 +55,6 @@ export class CallbackLoop<T> implements AsyncIterator<Callback<T>> {
   #done = false
 
   constructor(mailboxes: Mailboxes, receiver: ReceiverRecord, options: StreamOptions) {
-    if (options.idle !== undefined) toMs(options.idle, 'idle')
     this.#mailboxes = mailboxes
     this.#receiver = receiver
     this.#options = options

@@ -6,7 +6,7 @@ import { type DeathReason, type DeliveryRecord, type Lane, subscriptionIdOf } fr
 import type { Delivery } from '../model/message.js'
 import { DEFAULTS } from '../options.js'
 import type { ListDeliveriesInput } from '../store/history.js'
-import { eachPage } from '../store/pages.js'
+import { eachOf, eachPage } from '../store/pages.js'
 import type { StoreSession } from '../store/store.js'
 import {
   type AttemptStreamOptions,
@@ -84,21 +84,21 @@ export class StoredDeliveries implements Deliveries {
     return found && toDeliveryInfo(found, found.id)
   }
 
-  async *list(options: DeliveryListOptions = {}): AsyncGenerator<DeliveryInfo> {
+  list(options: DeliveryListOptions = {}): AsyncGenerator<DeliveryInfo> {
     const { wanted, after } = checkList(options)
-    for await (const record of this.#records(wanted, after)) yield toDeliveryInfo(record, record.id)
+    return eachOf(this.#records(wanted, after), record => toDeliveryInfo(record, record.id))
   }
 
-  async *attempts(options: AttemptStreamOptions = {}): AsyncGenerator<AttemptInfo> {
+  attempts(options: AttemptStreamOptions = {}): AsyncGenerator<AttemptInfo> {
     const { session } = this.#parts
     const checked = checkStream(options, 'attempts', ['deliveryId'])
-    yield* this.#stream(checked, from => session.readAttempts(from), toAttemptInfo)
+    return this.#stream(checked, from => session.readAttempts(from), toAttemptInfo)
   }
 
-  async *dead(options: DeliveryStreamOptions = {}): AsyncGenerator<DeliveryInfo> {
+  dead(options: DeliveryStreamOptions = {}): AsyncGenerator<DeliveryInfo> {
     const { session } = this.#parts
     const checked = checkStream(options, 'dead')
-    yield* this.#stream(
+    return this.#stream(
       checked,
       from => session.readDead(from),
       ({ delivery, cursor }) => toDeliveryInfo(delivery, cursor),

@@ -1,5 +1,5 @@
 import type { Delivery, Published } from '../model/message.js'
-import { eachPage } from '../store/pages.js'
+import { eachOf, eachPage } from '../store/pages.js'
 import type { StoreSession } from '../store/store.js'
 import type { Sent } from './outbox.js'
 
@@ -18,13 +18,13 @@ export class PublishedMessage implements Published {
     this.#parts = parts
   }
 
-  async *deliveries(): AsyncGenerator<Delivery> {
+  deliveries(): AsyncGenerator<Delivery> {
     const { session, toHandle } = this.#parts
     const { messageId } = this
     const records = eachPage(
       from => session.listDeliveries({ messageId, ...from }),
       ({ id }) => id,
     )
-    for await (const { id } of records) yield toHandle({ id, messageId })
+    return eachOf(records, ({ id }) => toHandle({ id, messageId }))
   }
 }

@@ -9,7 +9,7 @@ import { isUnproven, slower } from '../model/lane.js'
 import type { SubscriptionRecord } from '../model/subscription.js'
 import { checkPattern } from '../model/topic.js'
 import { DEFAULTS } from '../options.js'
-import { eachPage } from '../store/pages.js'
+import { eachOf, eachPage } from '../store/pages.js'
 import type { SendInput } from '../store/sending.js'
 import type { StoreSession } from '../store/store.js'
 import type { Endpoints } from './endpoints.js'
@@ -126,9 +126,9 @@ export class StoredSubscriptions implements Subscriptions {
     return found && toSubscriptionInfo(found)
   }
 
-  async *list(filter: { topic?: string; url?: string } = {}): AsyncGenerator<SubscriptionInfo> {
+  list(filter: { topic?: string; url?: string } = {}): AsyncGenerator<SubscriptionInfo> {
     checkOptionNames(filter, ['topic', 'url'], 'list of subscriptions')
-    for await (const record of this.#records(filter)) yield toSubscriptionInfo(record)
+    return eachOf(this.#records(filter), toSubscriptionInfo)
   }
 
   async pause(id: string): Promise<boolean> {

@@ -15,3 +15,14 @@ export async function* eachPage<T>(
     after = cursorOf(last)
   }
 }
+
+/**
+ * What a list gives of its records. The list itself is no generator, whose first line would wait until somebody reads: so it
+ * checks its options where it is called.
+ */
+export async function* eachOf<R, T>(
+  records: AsyncIterable<R>,
+  toItem: (record: R) => T,
+): AsyncGenerator<T, void, undefined> {
+  for await (const record of records) yield toItem(record)
+}

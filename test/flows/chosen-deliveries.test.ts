@@ -10,9 +10,9 @@ const fails = () => new Response(null, { status: 500 })
 type Read = (server: CallbackServer, filter: object) => Promise<unknown>
 
 const redeliver: Read = ({ deliveries }, filter) => deliveries.redeliver(filter)
-const list: Read = ({ deliveries }, filter) => collect(deliveries.list(filter))
-const dead: Read = ({ deliveries }, filter) => collect(deliveries.dead(filter))
-const attempts: Read = ({ deliveries }, filter) => collect(deliveries.attempts(filter))
+const list: Read = async ({ deliveries }, filter) => await collect(deliveries.list(filter))
+const dead: Read = async ({ deliveries }, filter) => await collect(deliveries.dead(filter))
+const attempts: Read = async ({ deliveries }, filter) => await collect(deliveries.attempts(filter))
 
 async function openWithLetters(world = fails) {
   const bench = await openBench({ logger, world }, server => {

@@ -146,13 +146,6 @@ describe('what a caller gets wrong', () => {
       )
     },
   )
-
-  it('a filter that does not exist is refused by name', async () => {
-    await using bench = await openTestServer()
-    const filter = { match: () => true } as { key?: string }
-
-    await expect(bench.server.receivers(filter).next()).rejects.toThrow("has no option 'match'")
-  })
 })
 
 describe('a logger or an observer that throws', () => {
