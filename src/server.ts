@@ -143,8 +143,10 @@ export class CallbackServer implements AsyncDisposable {
    * later declaration replaces the earlier one.
    *
    * @throws InvalidOptionsError for an empty name or options that cannot be.
+   * @throws ServerClosedError once the server has closed.
    */
   source<T = unknown>(name: string, options: SourceOptions<T>): Source<T> {
+    this.#checkOpen()
     const source = this.#parts.sources.declare(name, options)
     this.#declarations.add('source', name, [options])
     return source
@@ -155,8 +157,10 @@ export class CallbackServer implements AsyncDisposable {
    *
    * @throws InvalidOptionsError for a URL or a policy that cannot be.
    * @throws EndpointRefusedError for an address that nothing is sent to.
+   * @throws ServerClosedError once the server has closed.
    */
   endpoint(name: string, options: EndpointOptions): Endpoint {
+    this.#checkOpen()
     const endpoint = this.#parts.sender.endpoint(name, options)
     this.#declarations.add('endpoint', name, [options])
     return endpoint
@@ -178,6 +182,7 @@ export class CallbackServer implements AsyncDisposable {
    * ```
    *
    * @throws InvalidOptionsError for a name or options that cannot be.
+   * @throws ServerClosedError once the server has closed.
    */
   workflow<I, O>(name: string, handler: (run: Run, input: I) => Promise<O>): Workflow<I, O>
   workflow<I, O, In = I>(
@@ -186,6 +191,7 @@ export class CallbackServer implements AsyncDisposable {
     handler: (run: Run, input: I) => Promise<O>,
   ): Workflow<In, O>
   workflow<I, O, In = I>(name: string, ...given: WorkflowArguments<In, I, O>): Workflow<In, O> {
+    this.#checkOpen()
     const [options, handler] = given.length === 1 ? [{}, given[0]] : given
     const workflow = this.#parts.workflows.declare(name, options, handler)
     this.#declarations.add('workflow', name, given)

@@ -156,6 +156,11 @@ export class Mailboxes {
     while (this.#work.size > 0) await Promise.allSettled([...this.#work])
   }
 
+  /** @throws ServerClosedError where nobody is served any more. */
+  checkServing(): void {
+    if (this.#closed !== undefined) throw new ServerClosedError()
+  }
+
   /** Nobody is served from now on. */
   stop(): void {
     this.#closed = new ServerClosedError()

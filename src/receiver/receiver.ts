@@ -50,6 +50,8 @@ export interface Receiver<T> extends AsyncIterable<Callback<T>>, AsyncDisposable
    * Calls the handler for each callback, and acknowledges when it returns. A handler that throws is tried again with
    * growing delays; then the callback is among `failed()`, and the others go on. With a workflow a run is started for each
    * callback, which is acknowledged in the same commit.
+   *
+   * @throws ServerClosedError when the server closes.
    */
   consume(handler: Handler<T>): Consumer
   consume(options: ConsumeOptions<T>, handler: Handler<T>): Consumer
@@ -132,6 +134,7 @@ export class ReceiverHandle<T> implements Receiver<T> {
     const { mailboxes, checkUnscoped, checkWorking } = this.#parts
     checkUnscoped('Consuming a receiver of the server')
     checkWorking()
+    mailboxes.checkServing()
     return new Slots<T>(mailboxes, this.#receiver, options, handler)
   }
 

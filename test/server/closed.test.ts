@@ -36,13 +36,13 @@ interface Step<H> {
 }
 
 const rejects = <H>(call: (handle: H) => unknown): Step<H> => ({ call, becomes: 'server_closed' })
-/** It lets go of something, which is gone with the server; or ends a loop; or only declares. */
+/** It lets go of something, which is gone with the server; or ends a loop. */
 const ends = <H>(call: (handle: H) => unknown): Step<H> => ({ call, becomes: 'nothing' })
 
 const SERVER: Walk<Omit<CallbackServer, 'fetch' | 'node' | 'health'>> = {
-  source: ends(server => server.source('s', {})),
-  endpoint: ends(server => server.endpoint('e', { url: 'https://app.example' })),
-  workflow: ends(server => server.workflow('w', async () => undefined)),
+  source: rejects(server => server.source('s', {})),
+  endpoint: rejects(server => server.endpoint('e', { url: 'https://app.example' })),
+  workflow: rejects(server => server.workflow('w', async () => undefined)),
   spawn: rejects(server => server.spawn('orders')),
   receivers: rejects(server => collect(server.receivers())),
   send: rejects(server => server.send('k', TO_APP)),
@@ -98,7 +98,7 @@ const PUBLISHED: Walk<Published> = {
 const RECEIVER: Walk<Receiver<unknown>> = {
   next: rejects(receiver => receiver.next()),
   stream: ends(receiver => collect(receiver.stream())),
-  consume: ends(receiver => receiver.consume(() => undefined).stop()),
+  consume: rejects(receiver => receiver.consume(() => undefined)),
   accept: rejects(receiver => receiver.accept({})),
   failed: rejects(receiver => collect(receiver.failed())),
   close: rejects(receiver => receiver.close()),
@@ -305,6 +305,34 @@ it('says so to a call that was under way when it closed, and to nobody whose sto
   await bench.server.close({ grace: 0 })
   fail(new StoreUnavailableError('The session is over'))
   await expect(underWay).rejects.toThrow(ServerClosedError)
+})
+
+it('consumes no more as soon as it begins to close: nothing would be handed out', async () => {
+  await using bench = await openTestServer()
+  const receiver = await bench.server.spawn('orders')
+  const closing = bench.server.close()
+  expect(() => receiver.consume(() => undefined)).toThrow(ServerClosedError)
+  await closing
+})
+
+it('takes declarations while handlers finish', async () => {
+  await using bench = await openTestServer()
+  const { server } = bench
+  const receiver = await server.spawn('orders')
+  let finish: () => void = () => undefined
+  const taken = new Promise<void>(resolve => {
+    receiver.consume(() => {
+      resolve()
+      return new Promise(done => (finish = done))
+    })
+  })
+  await receiver.accept({})
+  await taken
+  const closing = server.close()
+  expect(toApp(server).name).toBe('app')
+  finish()
+  await closing
+  expect(() => toApp(server)).toThrow(ServerClosedError)
 })
 
 describe('a loop that follows', () => {
