@@ -36,6 +36,7 @@ import { untilClosed } from './store/until-closed.js'
 export interface Health {
   /** The store answers, and the server is not closing. */
   readonly ok: boolean
+  /** A server that has closed has left its store, which is `unavailable` to it then. */
   readonly store: 'ok' | 'unavailable'
   readonly closing: boolean
   /** What should have been done by now: callbacks whose delay is over, deliveries to be sent. */
@@ -321,13 +322,15 @@ export class CallbackServer implements AsyncDisposable {
 
   async health(): Promise<Health> {
     const { session, settings } = this.#parts
-    const closing = this.#closing !== undefined
+    // Asked when the store has answered: the server may have begun to close meanwhile.
+    const isClosing = () => this.#closing !== undefined
     try {
       const due = await session.countDue({ now: settings.clock.now() })
-      return { ok: !closing, store: 'ok', closing, due }
+      return { ok: !isClosing(), store: 'ok', closing: isClosing(), due }
     } catch (error) {
-      settings.logger.warn({ err: error }, 'the store does not answer')
-      return { ok: false, store: 'unavailable', closing, due: 0 }
+      // A server that closes leaves its store, which is no reason for an alarm.
+      if (!isClosing()) settings.logger.warn({ err: error }, 'the store does not answer')
+      return { ok: false, store: 'unavailable', closing: isClosing(), due: 0 }
     }
   }
 

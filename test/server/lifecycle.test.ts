@@ -167,6 +167,33 @@ describe('health', () => {
 
     broken = true
     expect(await bench.server.health()).toMatchObject({ ok: false, store: 'unavailable' })
+    expect(bench.logged).toContainEqual(expect.objectContaining({ message: 'the store does not answer' }))
+  })
+
+  it('is asked while the server closes and afterwards without an alarm', async () => {
+    const asked: ((error: Error) => void)[] = []
+    let hangs = false
+    const store = withCommands(memoryStore(), session => ({
+      countDue: input => (hangs ? new Promise((_, reject) => asked.push(reject)) : session.countDue(input)),
+    }))
+    await using bench = await openTestServer({ store })
+    const { server, logged } = bench
+    const receiver = await server.spawn('slow')
+    await bench.post(receiver.url)
+    const inHand = await receiver.next()
+
+    const closing = server.close()
+    expect(await server.health()).toEqual({ ok: false, store: 'ok', closing: true, due: 0 })
+    await inHand.ack()
+    hangs = true
+    const underWay = server.health()
+    await closing
+    for (const fail of asked) fail(new StoreUnavailableError('The session is over'))
+
+    const gone = { ok: false, store: 'unavailable', closing: true, due: 0 }
+    expect(await underWay).toEqual(gone)
+    expect(await server.health()).toEqual(gone)
+    expect(logged.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([])
   })
 })
 
