@@ -19,6 +19,7 @@ export function toReceiverSettings<T>(
   options: ReceiverOptions<T>,
   sources: { has(source: string): boolean },
 ): { readonly patch: SettingsPatch; readonly code: GivenCode } {
+  checkPlace(options, sources)
   checkOptionNames(options, receiverOptionNames, 'A receiver')
   for (const check of ['from', 'verify'] as const) {
     // A check that is missing by accident must not leave the door open.
@@ -47,13 +48,23 @@ export function toReceiverSettings<T>(
   return { patch, code }
 }
 
+/** A source has one property, its name, which is no option of a receiver. */
+function checkPlace(options: unknown, sources: { has(source: string): boolean }): void {
+  if (typeof options !== 'object' || options === null || !('name' in options)) return
+  if (typeof options.name !== 'string' || !sources.has(options.name)) return
+  throw new InvalidOptionsError('A source is one of the options of a receiver: write { from: source }')
+}
+
 function toSourceName(
   from: Source<unknown> | null | undefined,
   sources: { has(source: string): boolean },
 ): string | null | undefined {
   if (from === undefined || from === null) return from
   if (typeof from !== 'object' || typeof from.name !== 'string') {
-    throw new InvalidOptionsError('from must be a source: what server.source(name, options) returns')
+    const given = typeof from === 'string' ? ', and not its name' : ''
+    throw new InvalidOptionsError(
+      `from must be a source${given}: pass what server.source(name, options) has returned`,
+    )
   }
   if (sources.has(from.name)) return from.name
   throw new InvalidOptionsError(
