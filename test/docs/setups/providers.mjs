@@ -110,6 +110,12 @@ export const senders = {
       headers: { ...json, 'x-hubspot-signature-v3': signature, 'x-hubspot-request-timestamp': at },
     }
   }),
+  /** Of no list: see *Several values in one header*. */
+  acme: sender('ACME_SECRET', random, (_, secret) => {
+    const [at, body] = [String(Date.now()), '{"id":7}']
+    const signature = hmac(secret, `${at}.${body}`, { encoding: 'base64' })
+    return { body, headers: { ...json, 'acme-sig': `t=${at},s=${signature}` } }
+  }),
   resend: sender('RESEND_WEBHOOK_SECRET', whsec, byStandardWebhooks),
   openai: sender('OPENAI_WEBHOOK_SECRET', whsec, byStandardWebhooks),
   replicate: sender('REPLICATE_WEBHOOK_SECRET', whsec, byStandardWebhooks),
