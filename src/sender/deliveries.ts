@@ -7,6 +7,7 @@ import type { Delivery } from '../model/message.js'
 import { DEFAULTS } from '../options.js'
 import type { ListDeliveriesInput } from '../store/history.js'
 import { eachOf, eachPage } from '../store/pages.js'
+import { isPassing } from '../store/passing.js'
 import type { StoreSession } from '../store/store.js'
 import {
   type AttemptStreamOptions,
@@ -217,7 +218,7 @@ export class StoredDeliveries implements Deliveries {
           if (isOver()) return
         }
       } catch (error) {
-        if (isOver() && error instanceof ServerClosedError) return
+        if (isOver() && (error instanceof ServerClosedError || isPassing(error))) return
         throw error
       }
       if (!follow) return

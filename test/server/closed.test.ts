@@ -366,4 +366,27 @@ describe('a loop that follows', () => {
     // Of what has an end, that would be a part taken for the whole.
     await expect(reading).rejects.toThrow(ServerClosedError)
   })
+
+  it('ends also when its store is away while the server closes, and not before', async () => {
+    let fail: (error: Error) => void = () => undefined
+    let leave: (left: never[]) => void = () => undefined
+    const left = new Promise<never[]>(resolve => (leave = resolve))
+    const store = withCommands(memoryStore(), () => ({
+      readDead: () => new Promise((_, reject) => (fail = reject)),
+      leave: () => left,
+    }))
+    await using bench = await openTestServer({ store })
+    const follow = () => collect(bench.server.deliveries.dead({ follow: true }))
+    const early = follow()
+    fail(new StoreUnavailableError('away'))
+    await expect(early).rejects.toThrow(StoreUnavailableError)
+
+    const late = Promise.allSettled([follow()])
+    const closing = bench.server.close({ grace: 0 })
+    fail(new StoreUnavailableError('away'))
+    const became = await late
+    leave([])
+    await closing
+    expect(became).toEqual([{ status: 'fulfilled', value: [] }])
+  })
 })
