@@ -105,9 +105,9 @@ export class Courier {
     if (outcome === 'recorded' || outcome === 'ended') {
       reports.attempted(claimed, attempt, outcome === 'recorded' ? next : undefined)
     }
-    const untold = endpoints.whyUntold(delivery.lane)
-    if (outcome === 'recorded' && consequences.tells === true && untold !== undefined) {
-      reports.untold(delivery, untold)
+    if (outcome === 'recorded' && consequences.tells === true) {
+      const untold = endpoints.whyUntold(delivery.lane)
+      if (untold !== undefined) reports.untold(delivery, untold)
     }
     return outcome === 'recorded' && news?.type === 'answered'
   }

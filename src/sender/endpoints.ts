@@ -160,20 +160,28 @@ export class Endpoints {
 
   /** The lanes of which this process can tell how deliveries ended: who is to be told is declared here, or nobody is. */
   get tellingLanes(): Lane[] {
-    return [...this].flatMap(({ lane }) => (this.whyUntold(lane) === undefined ? [lane] : []))
+    return [...this].flatMap(({ lane }) => (this.#undeclaredOf(lane) === undefined ? [lane] : []))
+  }
+
+  /** The other lanes: whom their endpoint names is not declared here. */
+  get silentLanes(): Lane[] {
+    return [...this].flatMap(({ lane }) => (this.#undeclaredOf(lane) === undefined ? [] : [lane]))
   }
 
   /** Why nobody here can tell whoever is to be told of an end in this lane. */
   whyUntold(lane: Lane): InvalidOptionsError | undefined {
+    const name = this.#undeclaredOf(lane)
+    return name === undefined
+      ? undefined
+      : new InvalidOptionsError(this.#unknown(name, endpointDefaults.hints))
+  }
+
+  /** Whom the endpoint of a lane names, where that is an endpoint that is not declared here. */
+  #undeclaredOf(lane: Lane): string | undefined {
     const deadLetter = this.deadLetterOf(lane)
     const name = typeof deadLetter === 'object' && 'name' in deadLetter ? deadLetter.name : deadLetter
     if (typeof name !== 'string' || name.includes('://') || this.#declared.has(name)) return undefined
-    return new InvalidOptionsError(this.#unknown(name, endpointDefaults.hints))
-  }
-
-  /** Whether all is known here of the endpoint of a lane: a URL that was written out has nothing more to it. */
-  knows(lane: Lane): boolean {
-    return lane.startsWith('origin:') || this.#inLane(lane) !== undefined
+    return name
   }
 
   #inLane(lane: Lane): EndpointSettings | undefined {

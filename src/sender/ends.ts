@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js'
 import { EndpointRefusedError, InvalidOptionsError } from '../errors.js'
+import type { Lane } from '../model/delivery.js'
 import type { ClaimEndsOutcome } from '../store/history.js'
 import { Rounds } from '../store/rounds.js'
 import type { SendInput } from '../store/sending.js'
@@ -13,16 +14,17 @@ import { toAnswer, toFailure } from './wrapper.js'
 // Tells of ends: what could not be delivered goes back to whom its endpoint names (return to sender), and what the
 // endpoint of a subscription answered to whom that subscription names (callback with response).
 //
-// Owns:   nothing: which ends are to be told is in the store.
+// Owns:   what it has warned of. Which ends are to be told is in the store.
 // Leaves: delivering what tells of them, which is a message like any other (dispatcher).
 //
 //   Z1. An end is settled in one commit with the message that tells of it: it is told once, also after a crash.
 //   Z2. Of the end of such a message nobody is told, so there is no circle.
 //   Z3. Whom to tell is read when it is told. The end of a delivery to an endpoint is left, and its turn with it, to a node that
-//       declares both the endpoint and whom that names.
+//       declares both the endpoint and whom that names. Nobody here sees such ends, so the log has the endpoint, once in each
+//       process that declares it and not whom it names, whether there are any or not.
 //   Z4. Whom a subscription names only who has its end can read. Where that is not declared here, it is tried again after
-//       seconds, and less and less often, down to every few minutes, here or on another node. The log has it once: not at the
-//       first try, which may be before this process has declared what it has.
+//       seconds, and less and less often, down to every few minutes, here or on another node. The log has the end once.
+//   Z5. Neither warning is of the first look: it may be before this process has declared what it has.
 
 type End = ClaimEndsOutcome['ends'][number]
 
@@ -33,6 +35,8 @@ export interface EndsParts {
   readonly endpoints: Endpoints
   /** Told of an end that cannot be told to anybody. */
   readonly onUntold: (end: End, error: Error) => void
+  /** Told of an endpoint that names somebody who is not declared here. */
+  readonly onSilent: (lane: Lane) => void
   readonly onError: (error: unknown) => void
 }
 
@@ -50,6 +54,8 @@ export class Ends {
   readonly #rounds: Rounds
   /** Ends that could not be told, and how often that was tried. */
   readonly #untold = new Map<string, number>()
+  /** Lanes of which nothing can be told from here, and when that is to be warned of. */
+  readonly #silent = new Map<Lane, number>()
 
   constructor(parts: EndsParts) {
     this.#parts = parts
@@ -83,6 +89,7 @@ export class Ends {
   async once(limit = BATCH): Promise<{ readonly told: number; readonly nextAt?: number }> {
     const { session, clock, endpoints } = this.#parts
     const now = clock.now()
+    this.#noteSilent(now)
     const { ends, nextAt } = await session.claimEnds({
       ...{ now, lanes: endpoints.tellingLanes },
       ...{ holdMs: HOLD_MS, holdMostMs: HOLD_MOST_MS },
@@ -112,6 +119,15 @@ export class Ends {
     })
   }
 
+  #noteSilent(now: number): void {
+    const { endpoints, onSilent } = this.#parts
+    for (const lane of endpoints.silentLanes) {
+      const warnsAt = this.#silent.get(lane) ?? now + HOLD_MS
+      if (warnsAt <= now) onSilent(lane)
+      this.#silent.set(lane, warnsAt <= now ? Number.POSITIVE_INFINITY : warnsAt)
+    }
+  }
+
   #noteUntold(end: End, error: Error): void {
     const { id } = end.delivery
     const tries = (this.#untold.get(id) ?? 0) + 1
@@ -120,14 +136,11 @@ export class Ends {
     this.#untold.set(id, tries)
   }
 
-  /** @throws InvalidOptionsError when whoever is to be told, or whoever says that, is not declared here. */
+  /** `undefined`: nobody is to be told, or not any more. @throws InvalidOptionsError when whoever is to be told is not declared here. */
   #toMessage({ delivery, message, attempt, subscription }: End): SendInput | undefined {
     const { clock, endpoints } = this.#parts
     const hasDied = delivery.status === 'dead'
     const stored = subscription && fromStored(subscription)
-    if (stored === undefined && !endpoints.knows(delivery.lane)) {
-      throw new InvalidOptionsError('the endpoint of the delivery is not declared on this server')
-    }
     const failuresTo = stored?.deadLetter ?? endpoints.deadLetterOf(delivery.lane)
     const to = hasDied ? failuresTo : stored?.callback
     if (to === undefined) return undefined

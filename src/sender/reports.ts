@@ -101,6 +101,14 @@ export class Reports {
     )
   }
 
+  /** An endpoint names somebody who is not declared here. */
+  silent(lane: Lane, err: Error | undefined): void {
+    this.#parts.logger.warn(
+      { ...targetOf(lane), err },
+      'an endpoint names a deadLetter that is not declared here; how its deliveries end waits until it is, here or on another node',
+    )
+  }
+
   cancelled({ id, messageId }: { readonly id: string; readonly messageId: string }): void {
     const { clock, observe } = this.#parts
     const at = new Date(clock.now())

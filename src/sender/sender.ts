@@ -102,6 +102,7 @@ export class Sender {
       ...{ session, watch, clock, onError },
       endpoints: this.#endpoints,
       onUntold: ({ delivery }, error) => this.#reports.untold(delivery, error),
+      onSilent: lane => this.#reports.silent(lane, this.#endpoints.whyUntold(lane)),
     })
     const shown = { session, clock }
     this.topics = createTopics(shown)

@@ -4,6 +4,7 @@ import type { EndpointOptions } from '../../src/model/endpoint-options.js'
 import { DEFAULTS } from '../../src/options.js'
 import { Endpoints } from '../../src/sender/endpoints.js'
 import { Guard } from '../../src/sender/guard.js'
+import { endpointDefaults } from '../../src/sender/policy-options.js'
 import { openBench } from './bench.js'
 
 function declared({
@@ -20,6 +21,18 @@ function declared({
 }
 
 const url = 'https://api.example.com/v1'
+
+it('puts no error into words to say in which lanes it can tell of ends', () => {
+  const endpoints = declared()
+  for (const name of ['a', 'b']) endpoints.declare(name, { url, deadLetter: 'letters' })
+  endpoints.declare('c', { url, deadLetter: 'a' })
+  const listing = vi.spyOn(endpointDefaults.hints, 'declared')
+  expect(endpoints.tellingLanes).toEqual(['endpoint:c'])
+  expect(endpoints.silentLanes).toEqual(['endpoint:a', 'endpoint:b'])
+  expect(listing).not.toHaveBeenCalled()
+  expect(endpoints.whyUntold('endpoint:a')?.message).toMatch(/No endpoint 'letters' .*'a', 'b', 'c'/)
+  expect(listing).toHaveBeenCalledOnce()
+})
 
 describe('declaring an endpoint', () => {
   it('fills in the defaults', () => {

@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { utf8 } from '../../src/core/bytes.js'
+import { endpointDefaults } from '../../src/sender/policy-options.js'
 import { memoryStore } from '../../src/store/memory/memory-store.js'
 import type { Store } from '../../src/store/store.js'
 import { around } from '../../src/testing/session-around.js'
@@ -8,6 +9,8 @@ import { type LogLine, recordingLogger } from '../support/server.js'
 
 const LETTERS = 'https://letters.example/'
 const APP = { url: 'https://app.example', deadLetter: 'letters' }
+
+afterEach(() => vi.restoreAllMocks())
 
 it('an end is told by whoever declares its endpoint: who does not settles nothing', async () => {
   const store = memoryStore()
@@ -65,6 +68,67 @@ it.each(['an attempt', 'its deadline'])(
     ])
   },
 )
+
+it('an endpoint that names somebody who is not declared has a line in each process, once, whoever recorded its ends', async () => {
+  const logged: LogLine[] = []
+  const lines = () => logged.filter(({ message }) => message.includes('a deadLetter that is not declared'))
+  const store = memoryStore()
+  await leaveUntold(store)
+  await using bench = await openBench({ store, logger: recordingLogger(logged) }, server => {
+    server.endpoint('app', APP)
+    server.endpoint('other', { url: 'https://other.example', deadLetter: LETTERS })
+  })
+  const line = {
+    level: 'warn',
+    facts: { endpoint: 'app', err: { message: expect.stringContaining("'letters'") } },
+  }
+  await bench.advance('10h')
+  expect(lines()).toMatchObject([line])
+  await bench.restart()
+  await bench.advance('10h')
+  expect(lines()).toMatchObject([line, line])
+})
+
+it('an endpoint that names somebody who is declared a little later has no line', async () => {
+  const logged: LogLine[] = []
+  await using bench = await openBench({ logger: recordingLogger(logged) }, server =>
+    server.endpoint('app', APP),
+  )
+  await bench.advance('4s')
+  bench.server.endpoint('letters', { url: LETTERS })
+  await bench.advance('1h')
+  expect(logged).toEqual([])
+})
+
+it('what is delivered does not ask who would have been told', async () => {
+  const listing = vi.spyOn(endpointDefaults.hints, 'declared')
+  await using bench = await openBench({}, server => server.endpoint('app', APP))
+  const delivery = await bench.server.send({ to: 'app' })
+  await bench.settle()
+  expect(await delivery.done()).toBe('delivered')
+  expect(listing).not.toHaveBeenCalled()
+})
+
+it('an end of a subscription that was deleted is settled: nobody names anybody any more', async () => {
+  const { store, looks } = countingLooks()
+  const logged: LogLine[] = []
+  let declares = true
+  const world = () => new Response(null, { status: 410 })
+  await using bench = await openBench({ store, world, logger: recordingLogger(logged) }, server => {
+    if (declares) server.endpoint('letters', { url: LETTERS })
+  })
+  const hook = { topic: 't', url: 'https://shop.example', deadLetter: 'letters' }
+  const { id } = await bench.server.subscriptions.put(hook)
+  declares = false
+  await bench.restart()
+  await bench.server.publish({ topic: 't' })
+  await bench.settle()
+  expect(looks()).toBe(1)
+  await bench.server.subscriptions.delete({ id })
+  await bench.advance('1h')
+  expect(looks()).toBe(2)
+  expect(logged.filter(({ message }) => message.startsWith('nobody can be told'))).toEqual([])
+})
 
 it('an end that its subscription names somebody for who is not declared is looked at less and less often', async () => {
   const { store, looks } = countingLooks()
