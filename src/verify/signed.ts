@@ -94,7 +94,7 @@ export function signed(layout: Layout, keys: Keys): Verify {
 }
 
 function readParts(request: RawRequest, layout: Layout, keys: Keys): Parts {
-  const { name, content, otherPlace } = layout
+  const { name, content } = layout
   const refuse = (reason: string) => new VerificationError(`${name}: ${reason}`)
   const read = (place: Layout['id'], variable: 'id' | 'timestamp') => {
     if (place === undefined || isField(place)) return ''
@@ -102,8 +102,7 @@ function readParts(request: RawRequest, layout: Layout, keys: Keys): Parts {
     if (!hasVariable(content, variable)) return value
     if (value === '') throw refuse(`it has no ${variable}: ${inWords(place, [place.prefix])} is missing`)
     if (variable === 'timestamp') {
-      const advice = otherPlace === undefined ? '' : `: ${otherPlace} of timestamp`
-      if (!isWhole(value)) throw refuse(NOT_WHOLE + advice)
+      if (!isWhole(value)) throw refuse(NOT_WHOLE + adviceOn('timestamp', layout))
     } else if (endsEarly(content, variable, value)) {
       throw refuse(
         `its ${variable} holds what ends it in what is signed, so that more than one request could be meant`,
@@ -120,13 +119,9 @@ function readParts(request: RawRequest, layout: Layout, keys: Keys): Parts {
   }
   const prefixes = [...new Set(keys.current.map(({ prefix }) => prefix))]
   if (!signatures.some(each => prefixes.some(prefix => each.startsWith(prefix)))) {
-    const isElsewhere = signatures.some(each => prefixes.some(prefix => each.includes(prefix)))
-    const advice =
-      isElsewhere && otherPlace !== undefined
-        ? `, and stands further on in it: ${otherPlace} of signature`
-        : ''
+    const wanted = inWords(layout.signature, prefixes)
     throw refuse(
-      `it has no signature of the kind that is checked: ${inWords(layout.signature, prefixes)} is missing${advice}`,
+      `it has no signature of the kind that is checked: ${wanted} is missing${adviceOn('signature', layout)}`,
     )
   }
   const url = typeof layout.url === 'function' ? layout.url(request) : (layout.url ?? request.url)
@@ -157,6 +152,10 @@ function isSigned(
 /** The signatures that are for a key, without what says so. */
 function ownOf({ prefix }: VerifyingKey, signatures: readonly string[]): readonly string[] {
   return signatures.filter(each => each.startsWith(prefix)).map(each => each.slice(prefix.length))
+}
+
+function adviceOn(option: 'signature' | 'timestamp', { otherPlace }: Layout): string {
+  return otherPlace === undefined ? '' : `: ${otherPlace} of ${option}`
 }
 
 /** More than that a signature does not match, where more is known at once. */

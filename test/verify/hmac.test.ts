@@ -347,7 +347,7 @@ describe('the reason why not', () => {
     [
       timed,
       { 'acme-signature': `t=${NOW_S},v0=00` },
-      "acme: it has no signature of the kind that is checked: in the header acme-signature, a value that begins with 'v1=' is missing",
+      "acme: it has no signature of the kind that is checked: in the header acme-signature, a value that begins with 'v1=' is missing: look at the prefix and separator of signature",
     ],
     [
       timed,
@@ -386,7 +386,7 @@ describe('the reason why not', () => {
   ])('says that a signature stands further on in its header: %#', async options => {
     const headers = { 'acme-signature': timedHeader(NOW_S) }
     expect(await outcome(options as HmacOptions, { headers, body })).toBe(
-      "acme: it has no signature of the kind that is checked: in the header acme-signature, a value that begins with 'v1=' is missing, and stands further on in it: look at the prefix and separator of signature",
+      "acme: it has no signature of the kind that is checked: in the header acme-signature, a value that begins with 'v1=' is missing: look at the prefix and separator of signature",
     )
   })
 
