@@ -10,7 +10,8 @@
 // beside it) and testing may import everything; nobody imports them, except index.ts, which lists the public names.
 
 const basis = ['options\\.ts$', 'model/', 'core/', 'errors\\.ts$']
-const composition = '(server|parts|closing|declarations|open-store|passes|proof-visits|receivers)\\.ts$'
+const composition =
+  '(server|parts|closing|declarations|health|open-store|passes|proof-visits|receivers)\\.ts$'
 
 /** What each part may import besides itself. */
 const arrows = {

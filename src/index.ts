@@ -29,6 +29,7 @@ export {
   VerificationError,
   VerificationUnavailableError,
 } from './errors.js'
+export type { Health } from './health.js'
 export type { Answer, ChildOptions, Handshake, Source, Verdict, Verify } from './model/code.js'
 export type {
   EndpointOptions,
@@ -94,5 +95,5 @@ export type { Endpoint } from './sender/endpoints.js'
 export type { SubscriptionInfo, SubscriptionState } from './sender/subscription-info.js'
 export type { Subscriptions } from './sender/subscriptions.js'
 export type { TopicInfo, Topics } from './sender/topics.js'
-export { CallbackServer, type Health } from './server.js'
+export { CallbackServer } from './server.js'
 export type { Store } from './store/store.js'

@@ -5,6 +5,7 @@ import { type Duration, toMs } from './core/duration.js'
 import { checkOptionNames } from './core/option-names.js'
 import { InvalidOptionsError } from './errors.js'
 import type { ChildOptions, Handshake, Page, Respond, Verify } from './model/code.js'
+import { checkedPublicUrl } from './model/public-url.js'
 import type { RawRequest, Received } from './model/received.js'
 import type { CallbackMethod } from './model/receiver.js'
 import type { Store } from './store/store.js'
@@ -185,6 +186,7 @@ export interface ConsumeOptions<T> {
 
 export interface ServerSettings {
   readonly prefix: string
+  /** Checked, and without a slash at its end. */
   readonly publicUrl: () => string
   readonly allowPrivate: boolean | readonly string[]
   readonly allowInsecure: boolean
@@ -244,7 +246,7 @@ export function toServerSettings(options: ServerOptions, publicUrl: () => string
   const logger = safeLogger(options.logger ?? CONSOLE)
   return {
     prefix,
-    publicUrl,
+    publicUrl: checkedPublicUrl(publicUrl),
     allowPrivate: options.allowPrivate ?? false,
     allowInsecure: options.allowInsecure ?? false,
     callbacksMs: toMs(options.retention?.callbacks ?? DEFAULTS.callbacksMs, 'retention.callbacks'),

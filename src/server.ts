@@ -5,6 +5,7 @@ import { type Duration, toMs } from './core/duration.js'
 import type { Wait } from './core/wait.js'
 import { Declarations } from './declarations.js'
 import { InvalidOptionsError, ServerClosedError } from './errors.js'
+import { checkHealth, type Health } from './health.js'
 import { type Listener, openListener } from './intake/listener.js'
 import type { Source } from './model/code.js'
 import type { EndpointOptions } from './model/endpoint-options.js'
@@ -32,16 +33,6 @@ import type { Endpoint } from './sender/endpoints.js'
 import type { Subscriptions } from './sender/subscriptions.js'
 import type { Topics } from './sender/topics.js'
 import { untilClosed } from './store/until-closed.js'
-
-export interface Health {
-  /** The store answers, and the server is not closing. */
-  readonly ok: boolean
-  /** A server that has closed has left its store, which is `unavailable` to it then. */
-  readonly store: 'ok' | 'unavailable'
-  readonly closing: boolean
-  /** What should have been done by now: callbacks whose delay is over, deliveries to be sent. */
-  readonly due: number
-}
 
 /**
  * Callbacks you expect, each with a URL of its own, and messages you send.
@@ -136,7 +127,7 @@ export class CallbackServer implements AsyncDisposable {
 
   /** How the world reaches this server. */
   get url(): string {
-    return checkPublicUrl(this.#parts.settings.publicUrl())
+    return this.#parts.settings.publicUrl()
   }
 
   /**
@@ -320,18 +311,8 @@ export class CallbackServer implements AsyncDisposable {
     return exchanges.exchange<T, NoInfer<F>>(checkKey(key, 'The key of an exchange'), options)
   }
 
-  async health(): Promise<Health> {
-    const { session, settings } = this.#parts
-    // Asked when the store has answered: the server may have begun to close meanwhile.
-    const isClosing = () => this.#closing !== undefined
-    try {
-      const due = await session.countDue({ now: settings.clock.now() })
-      return { ok: !isClosing(), store: 'ok', closing: isClosing(), due }
-    } catch (error) {
-      // A server that closes leaves its store, which is no reason for an alarm.
-      if (!isClosing()) settings.logger.warn({ err: error }, 'the store does not answer')
-      return { ok: false, store: 'unavailable', closing: isClosing(), due: 0 }
-    }
+  health(): Promise<Health> {
+    return checkHealth(this.#parts, () => this.#closing !== undefined)
   }
 
   /**

@@ -39,6 +39,11 @@ export function signStandard(size) {
   })
 }
 
+/** The three that are signed, without what else comes along. @param {Signed} signed */
+export function signatureOf({ headers }) {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('webhook-')))
+}
+
 /** The same under the signature of another body. @param {number} size */
 export function forgeStandard(size) {
   return { ...signStandard(size), body: `${toBody(size - 1)} ` }

@@ -21,6 +21,16 @@ export function checkPublicUrl(url: string): string {
   return parsed.href.replace(/\/+$/, '')
 }
 
+/** Asked for each request and each URL, and checked anew only where it says something else than the last time. */
+export function checkedPublicUrl(ask: () => string): () => string {
+  let last: { readonly said: string; readonly url: string } | undefined
+  return () => {
+    const said = ask()
+    if (last?.said !== said) last = { said, url: checkPublicUrl(said) }
+    return last.url
+  }
+}
+
 /** As much of it as is no secret, whatever it is. */
 function originLike(url: unknown): string {
   if (typeof url !== 'string') return url === null ? 'null' : `a value of type ${typeof url}`
@@ -39,5 +49,5 @@ export function toReceiverUrl(
   { publicUrl, prefix }: { readonly publicUrl: () => string; readonly prefix: string },
   token: string,
 ): string {
-  return `${checkPublicUrl(publicUrl())}${prefix}/${token}`
+  return `${publicUrl()}${prefix}/${token}`
 }

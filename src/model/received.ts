@@ -109,6 +109,11 @@ export function encodeHeaders(raw: readonly string[]): string {
   return JSON.stringify(raw)
 }
 
+/** Whether it is a request as verifiers see one. */
+export function isRawRequest(value: unknown): value is RawRequest {
+  return typeof value === 'object' && value !== null && 'receivedAt' in value
+}
+
 export function decodeHeaders(encoded: string): Headers {
   return headersOf(JSON.parse(encoded) as readonly string[])
 }

@@ -71,7 +71,7 @@ export class Reports {
   async died(
     deliveryId: string,
     reason: 'expired' | 'unsubscribed',
-    whyUntold: (lane: Lane) => Error | undefined = () => undefined,
+    whyUntold: (lane: Lane) => Error | undefined,
   ): Promise<void> {
     const { clock, logger, observe } = this.#parts
     const { delivery, last, failure } = await this.#read(deliveryId)

@@ -289,16 +289,11 @@ function isKeyed(given: [Unaddressed] | Keyed): given is Keyed {
   return given.length > 1
 }
 
-/**
- * A server that only this machine can reach, outside production. Before its port is open a server that was given no
- * public URL has none yet; then it will be reached by loopback. One whose public URL cannot be had may be anything.
- */
+/** A server that only this machine can reach, outside production. One whose public URL cannot be had may be anything. */
 function isDevelopment({ publicUrl, logger }: ServerSettings): boolean {
   if (process.env.NODE_ENV === 'production') return false
   try {
-    const url = publicUrl()
-    if (url === '') return true
-    return URL.canParse(url) && isLoopbackHost(new URL(url).hostname)
+    return isLoopbackHost(new URL(publicUrl()).hostname)
   } catch (err) {
     logger.warn({ err }, 'publicUrl threw; nothing is sent to loopback while it does')
     return false

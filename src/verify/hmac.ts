@@ -93,23 +93,17 @@ export function hmac(options: HmacOptions): Verify {
   return toHmacVerifier(options, {
     hint: 'or content, hash and key are not those of its sender',
     otherForm: 'look at hash, encoding, and the prefix and separator of signature',
-    otherPlace: 'look at the prefix and separator',
-    otherUnit: 'set unit',
+    advice: { place: 'look at the prefix and separator', unit: 'set unit' },
   })
 }
 
 /** What only our own settings of `hmac` say. */
-export type HmacExtras = Pick<Layout, 'url' | 'hint' | 'otherPlace'>
+export type HmacExtras = Pick<Layout, 'url' | 'hint' | 'advice'>
 
-/** What the operator should do about a sender that signs in another way than this. */
-interface Advice {
-  readonly otherForm: string
-  readonly otherUnit?: string
-}
-
+/** @param otherForm What the operator should think of where a text can be no such signature. */
 export function toHmacVerifier(
   options: HmacOptions,
-  { otherForm, otherUnit, ...extras }: Advice & HmacExtras,
+  { otherForm, ...extras }: HmacExtras & { readonly otherForm: string },
 ): Verify {
   const what = `The verifier ${options?.name ?? 'hmac'}`
   checkMakerOptions(options, optionNames, what)
@@ -124,7 +118,7 @@ export function toHmacVerifier(
     name,
     content: toContent(options.content ?? '{body}', what),
     signature: { ...signature, prefix: '' },
-    ...toTime(options, what, otherUnit),
+    ...toTime(options, what),
     faultOfForm: text => faultOfForm(text, { hash, encoding, otherForm }),
     ...(options.id === undefined ? {} : { id: toPlace(options.id, `${what}: id`) }),
     ...extras,
@@ -138,17 +132,13 @@ export function toHmacVerifier(
   })
 }
 
-function toTime(
-  { timestamp, unit, tolerance }: HmacOptions,
-  what: string,
-  otherUnit: string | undefined,
-): Pick<Layout, 'timestamp'> {
+function toTime({ timestamp, unit, tolerance }: HmacOptions, what: string): Pick<Layout, 'timestamp'> {
   const counted = unit ?? 's'
   checkChoice(counted, units, `${what}: unit`)
   if (timestamp !== undefined) {
     const place = toPlace(timestamp, `${what}: timestamp`)
     const toleranceMs = toToleranceMs(tolerance ?? DEFAULT_TOLERANCE, what)
-    return { timestamp: { place, unit: counted, toleranceMs, otherUnit } }
+    return { timestamp: { place, unit: counted, toleranceMs } }
   }
   if (unit === undefined && (tolerance === undefined || tolerance === false)) return {}
   const which = unit === undefined ? 'tolerance' : 'unit'

@@ -6,7 +6,7 @@ import { onlyValue, parseElements } from './elements.js'
 import { readHeaderValue } from './header-value.js'
 import { checkMakerOptions } from './maker-options.js'
 import { toHeaderName } from './place.js'
-import { comesFromProxy, peerOf, toAddressList, toProxies } from './proxies.js'
+import { peerOf, strangerOf, toAddressList, toProxies } from './proxies.js'
 
 export interface IpOptions {
   /** Whose requests pass: addresses, and ranges as CIDR, of IPv4 and IPv6. */
@@ -39,7 +39,12 @@ export function ip(options: IpOptions): Verify {
   checkMakerOptions(options, ['ranges', 'proxies', 'header'], what)
   const ranges = toAddressList(options.ranges, `${what}: ranges`)
   if (options.proxies === undefined) {
-    if (options.header === undefined) return request => checkPeer(request, ranges, hintOfProxy)
+    if (options.header === undefined) {
+      return request => {
+        const peer = peerOf(request, 'ip')
+        return checkPeer(peer, ranges, () => hintOfProxy(peer, request))
+      }
+    }
     throw new InvalidOptionsError(
       `${what}: header needs proxies, because anybody can write a header: say whose is believed`,
     )
@@ -47,8 +52,9 @@ export function ip(options: IpOptions): Verify {
   const proxies = toProxies(options.proxies, `${what}: proxies`)
   const header = toHeaderName(options.header ?? 'x-forwarded-for', `${what}: header`)
   return request => {
-    if (!comesFromProxy(request, proxies, 'ip')) {
-      return checkPeer(request, ranges, () =>
+    const stranger = strangerOf(request, proxies, 'ip')
+    if (stranger !== undefined) {
+      return checkPeer(stranger, ranges, () =>
         request.headers.has(header) ? `, nor of proxies, so that its header ${header} is not believed` : '',
       )
     }
@@ -58,14 +64,9 @@ export function ip(options: IpOptions): Verify {
   }
 }
 
-function checkPeer(
-  request: RawRequest,
-  ranges: readonly IpRange[],
-  hint: (peer: IpAddress, request: RawRequest) => string,
-): true {
-  const peer = peerOf(request, 'ip')
+function checkPeer(peer: IpAddress, ranges: readonly IpRange[], toHint: () => string): true {
   if (isWithin(peer, ranges)) return true
-  throw refusal(`it comes from ${peer.toString()}, which is in none of ranges${hint(peer, request)}`)
+  throw refusal(`it comes from ${peer.toString()}, which is in none of ranges${toHint()}`)
 }
 
 /** The kinds of addresses, as the parser calls them, that nobody has who calls from the internet. */

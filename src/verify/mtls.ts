@@ -1,6 +1,5 @@
 import querystring from 'node:querystring'
 import { sha256Hex } from '../core/bytes.js'
-import { isWithin } from '../core/ip-ranges.js'
 import { InvalidOptionsError, VerificationError } from '../errors.js'
 import type { Verify } from '../model/code.js'
 import { fromBase64 } from './base64.js'
@@ -8,7 +7,7 @@ import { onlyValue, parseElements } from './elements.js'
 import { readHeaderValue } from './header-value.js'
 import { checkMakerOptions } from './maker-options.js'
 import { toHeaderName } from './place.js'
-import { peerOf, toProxies } from './proxies.js'
+import { strangerOf, toProxies } from './proxies.js'
 
 export interface MtlsOptions {
   /** The proxies that speak TLS for this server, whose word is believed; `true` believes whoever connects. */
@@ -52,13 +51,11 @@ export function mtls(options: MtlsOptions): Verify {
   const header = toHeaderName(options.header, `${what}: header`)
   const fingerprints = toFingerprints(options.fingerprints, `${what}: fingerprints`)
   return request => {
-    if (proxies !== true) {
-      const peer = peerOf(request, 'mtls')
-      if (!isWithin(peer, proxies)) {
-        throw refusal(
-          `it comes from ${peer.toString()}, which is in none of proxies, so that its header ${header} is not believed`,
-        )
-      }
+    const stranger = strangerOf(request, proxies, 'mtls')
+    if (stranger !== undefined) {
+      throw refusal(
+        `it comes from ${stranger.toString()}, which is in none of proxies, so that its header ${header} is not believed`,
+      )
     }
     const value = readHeaderValue(request, header, 'mtls')
     const fingerprint = readFingerprint(value)

@@ -40,9 +40,15 @@ export function toAddressList(given: unknown, what: string): readonly IpRange[] 
   })
 }
 
-/** @throws VerificationError where it is not known who connects, unless that does not matter. */
-export function comesFromProxy(request: RawRequest, proxies: Proxies, name: string): boolean {
-  return proxies === true || isWithin(peerOf(request, name), proxies)
+/**
+ * Who connects, where that is none of the proxies.
+ *
+ * @throws VerificationError where it is not known who connects, unless that does not matter.
+ */
+export function strangerOf(request: RawRequest, proxies: Proxies, name: string): IpAddress | undefined {
+  if (proxies === true) return undefined
+  const peer = peerOf(request, name)
+  return isWithin(peer, proxies) ? undefined : peer
 }
 
 /**

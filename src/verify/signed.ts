@@ -28,8 +28,15 @@ export interface Layout {
   readonly hint?: string
   /** Why a text can be no signature, whatever the secret: it `cannot be …`. `undefined` where it could be one. */
   readonly faultOfForm?: (signature: string) => string | undefined
-  /** What the operator should do when a value does not stand where it is looked for. */
-  readonly otherPlace?: string | undefined
+  readonly advice?: Advice
+}
+
+/** What the operator should do about a sender that seems to sign in another way than the layout says. */
+export interface Advice {
+  /** A value does not stand where it is looked for. */
+  readonly place?: string
+  /** Its time counts in another unit. */
+  readonly unit?: string
 }
 
 export interface SignedTime {
@@ -37,8 +44,6 @@ export interface SignedTime {
   readonly unit: TimestampUnit
   /** `false`: it is signed, and not looked at. */
   readonly toleranceMs: number | false
-  /** What the operator should do when it seems to count in another unit. */
-  readonly otherUnit?: string | undefined
 }
 
 export type SignedUrl = string | ((request: RawRequest) => string)
@@ -154,8 +159,8 @@ function ownOf({ prefix }: VerifyingKey, signatures: readonly string[]): readonl
   return signatures.filter(each => each.startsWith(prefix)).map(each => each.slice(prefix.length))
 }
 
-function adviceOn(option: 'signature' | 'timestamp', { otherPlace }: Layout): string {
-  return otherPlace === undefined ? '' : `: ${otherPlace} of ${option}`
+function adviceOn(option: 'signature' | 'timestamp', { advice }: Layout): string {
+  return advice?.place === undefined ? '' : `: ${advice.place} of ${option}`
 }
 
 /** More than that a signature does not match, where more is known at once. */
@@ -186,12 +191,15 @@ function findOriginal(parts: Parts, layout: Layout, keys: readonly VerifyingKey[
   return undefined
 }
 
-function checkTimestamp({ request, body, timestamp }: Parts, { name, timestamp: time }: Layout): void {
+function checkTimestamp(
+  { request, body, timestamp }: Parts,
+  { name, timestamp: time, advice }: Layout,
+): void {
   if (time === undefined || time.toleranceMs === false) return
-  const { place, unit, toleranceMs, otherUnit } = time
+  const { place, unit, toleranceMs } = time
   const value = valueAt(place, timestamp, body)
   if (value === '') throw new VerificationError(`${name}: it is signed, but has no timestamp`)
-  checkAge(value, { name, receivedAt: request.receivedAt, unit, toleranceMs, otherUnit })
+  checkAge(value, { name, receivedAt: request.receivedAt, unit, toleranceMs, advice: advice?.unit })
 }
 
 /** What stands in a header was read before; what stands in the body is read now that the body is known to be the sender's. */

@@ -30,7 +30,7 @@ interface Age {
   readonly unit: TimestampUnit
   readonly toleranceMs: number
   /** What the operator should do when it seems to count in another unit. */
-  readonly otherUnit?: string | undefined
+  readonly advice?: string | undefined
 }
 
 const units = {
@@ -47,13 +47,13 @@ export function checkAge(timestamp: string, { name, ...age }: Age & { readonly n
 /** What is wrong with a timestamp, whether it is signed or not. */
 export function faultOfAge(timestamp: string, age: Age): string | undefined {
   if (!isWhole(timestamp)) return NOT_WHOLE
-  const { receivedAt, unit, toleranceMs, otherUnit } = age
+  const { receivedAt, unit, toleranceMs, advice } = age
   const aheadIn = (counted: TimestampUnit) => Number(timestamp) * units[counted].ms - receivedAt.getTime()
   const fault = faultOfDistance(aheadIn(unit), toleranceMs)
   const { name, other } = units[unit]
-  if (fault === undefined || otherUnit === undefined) return fault
+  if (fault === undefined || advice === undefined) return fault
   return Math.abs(aheadIn(other)) < Math.abs(aheadIn(unit))
-    ? `its timestamp seems to count ${units[other].name}, and is read as ${name}: ${otherUnit}`
+    ? `its timestamp seems to count ${units[other].name}, and is read as ${name}: ${advice}`
     : fault
 }
 

@@ -1,6 +1,6 @@
 import { InvalidOptionsError, VerificationError } from '../errors.js'
 import type { Verify } from '../model/code.js'
-import type { RawRequest } from '../model/received.js'
+import { isRawRequest, type RawRequest } from '../model/received.js'
 import { type ReadOptions, type RequestParts, readRequest } from './read-request.js'
 import { judge } from './verdict.js'
 
@@ -57,7 +57,7 @@ export async function verifyRequest(
       'verify must be a verifier, such as stripe({ secret }), or a list of them, and the request comes behind it',
     )
   }
-  const raw = isRead(request) ? request : await readRequest(request, options)
+  const raw = isRawRequest(request) ? request : await readRequest(request, options)
   if (raw === request && options !== undefined) {
     throw new InvalidOptionsError('The options belong to readRequest, which has read this request already')
   }
@@ -66,8 +66,4 @@ export async function verifyRequest(
   const { deliveryId } = judgement
   const bytes = raw.bytes()
   return deliveryId === undefined || deliveryId === '' ? { bytes } : { bytes, deliveryId }
-}
-
-function isRead(request: Request | RequestParts | RawRequest): request is RawRequest {
-  return request instanceof Object && 'receivedAt' in request
 }
