@@ -81,7 +81,6 @@ function isRequest(request: Request | RequestParts): request is Request {
 }
 
 function toHeaders(given: RequestParts['headers']): Headers {
-  if (given instanceof Headers) return given
   const headers = new Headers()
   for (const [name, value] of toPairs(given)) {
     if (name.startsWith(':')) continue // HTTP/2 has method and path among the headers, under names that no header may have
@@ -90,8 +89,8 @@ function toHeaders(given: RequestParts['headers']): Headers {
   return headers
 }
 
-/** A framework may bring `Headers` of its own, which are pairs, too. */
-function toPairs(given: Exclude<RequestParts['headers'], Headers>) {
+/** `Headers` are pairs, too, also those that a framework brings of its own. */
+function toPairs(given: RequestParts['headers']) {
   if (typeof given !== 'object' || given === null) {
     throw new InvalidOptionsError('headers is missing: pass a Request, or { headers, body }')
   }
